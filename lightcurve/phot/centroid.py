@@ -38,7 +38,7 @@ def windowed_centroid(
         window = np.exp(-((offset - place[:, :, None]) ** 2) / (2 * sigma**2))
         # The light along each axis, weighted: [axis, star, pixel].
         along = np.stack(
-            [np.einsum("nyx,ny->nx", light, window[1]), np.einsum("nyx,nx->ny", light, window[0])]
+            [(window[1][:, None] @ light)[:, 0], (light @ window[0][..., None])[..., 0]]
         )
         along *= window
         total = along[0].sum(axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from lightcurve.core.flags import Flag, PixelFlag
@@ -9,13 +11,14 @@ from lightcurve.core.flags import Flag, PixelFlag
 __all__ = ["aperture_flags", "circle_overlap", "gather", "on_frame", "peaks_and_bits", "star_flag"]
 
 
+@lru_cache(maxsize=64)  # the same few for all frames of a night
 def annulus_offsets(inner: float, outer: float) -> tuple[np.ndarray, np.ndarray]:
-    """Whole-pixel offsets dx, dy between two radii, both included."""
+    """Whole-pixel offsets dx, dy between two radii, both included; nobody writes to them."""
     reach = int(np.ceil(outer))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     squared = x**2 + y**2
     inside = (squared >= inner**2) & (squared <= outer**2)
-    return x[inside], y[inside]
+    return _for_reading(x[inside]), _for_reading(y[inside])
 
 
 def take_offsets(
@@ -44,9 +47,21 @@ def gather(image: np.ndarray, x: np.ndarray, y: np.ndarray, half: int) -> np.nda
 
     x, y: (n,) int arrays, their middle pixels.
     """
-    dy, dx = (part.ravel() for part in np.mgrid[-half : half + 1, -half : half + 1])
     size = 2 * half + 1
-    return take_offsets(image, np.asarray(x), np.asarray(y), (dx, dy)).reshape(-1, size, size)
+    picked = take_offsets(image, np.asarray(x), np.asarray(y), square_offsets(half))
+    return picked.reshape(-1, size, size)
+
+
+@lru_cache(maxsize=64)
+def square_offsets(half: int) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets dx, dy of all pixels of a square, row by row; nobody writes to them."""
+    dy, dx = (part.ravel() for part in np.mgrid[-half : half + 1, -half : half + 1])
+    return _for_reading(dx), _for_reading(dy)
+
+
+def _for_reading(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
 
 
 def on_frame(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

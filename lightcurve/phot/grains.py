@@ -120,7 +120,7 @@ def _roundness(boxes: np.ndarray, inside: np.ndarray) -> np.ndarray:
     total = along_x.sum(axis=1)
     u, v = (offset - ((one * offset).sum(axis=1) / total)[:, None] for one in (along_x, along_y))
     xx, yy = (along_x * u**2).sum(axis=1) / total, (along_y * v**2).sum(axis=1) / total
-    xy = np.einsum("nyx,ny,nx->n", light, v, u, optimize=True) / total
+    xy = ((light @ u[..., None])[..., 0] * v).sum(axis=1) / total
     root = np.sqrt(4 * xy**2 + (xx - yy) ** 2)
     return np.sqrt((xx + yy - root) / (xx + yy + root))
 

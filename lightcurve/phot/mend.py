@@ -231,13 +231,9 @@ def _variance(
     of_terms = placed.flux[:, None, None] * inside.sum(terms)
     u, v = placed.seen.offsets(placed.centre)
     part = _part(u, v, radii) * placed.seen.good[..., None]
-    rest = np.einsum("nmr,knm->nrk", part, placed.design, optimize=True)
-    by_star = np.einsum(
-        "nrk,nkl,nrl->nr", filled, placed.covariance, filled + 2 * rest, optimize=True
-    )
-    return by_star + np.einsum(
-        "nrp,pq,nrq->nr", of_terms, profile.covariance, of_terms, optimize=True
-    )
+    rest = part.swapaxes(1, 2) @ placed.design.swapaxes(1, 2)  # (n_star, n_radius, 3)
+    by_star = ((filled @ placed.covariance) * (filled + 2 * rest)).sum(axis=-1)
+    return by_star + ((of_terms @ profile.covariance) * of_terms).sum(axis=-1)
 
 
 def _pixel_variance(light: np.ndarray, sky_std: np.ndarray, gain: float) -> np.ndarray:
@@ -276,7 +272,7 @@ class _Placed:
     covariance: np.ndarray  # (n, 3, 3) of flux and centre
     misfit: np.ndarray  # (n,) rms beyond noise, over the light
     seen: _Seen
-    design: np.ndarray  # (3, n, m)
+    design: np.ndarray  # (n, 3, m)
 
 
 def _place(profile: Profile, seen: _Seen, stars: Stars, gain: float) -> _Placed:
@@ -287,13 +283,14 @@ def _place(profile: Profile, seen: _Seen, stars: Stars, gain: float) -> _Placed:
     for _ in range(STEPS):
         u, v = seen.offsets(centre)
         shape = profile.at(u, v)
-        design = np.stack([shape, *(flux[:, None] * profile.slopes(u, v))]) * seen.good
+        design = np.stack([shape, *(flux[:, None] * profile.slopes(u, v))], axis=1)
+        design *= seen.good[:, None]
         model = flux[:, None] * shape
         weight = 1 / _pixel_variance(model, stars.sky_std[:, None], gain)
-        normal = np.einsum("knm,nm,lnm->nkl", design, weight, design, optimize=True) + held
+        normal = (design * weight[:, None]) @ design.swapaxes(1, 2) + held
         normal[:, 0, 0] += 1e-30  # of no good pixel: nothing is known
         rest = np.where(seen.good, seen.light - model, 0.0)
-        step = np.einsum("knm,nm->nk", design, weight * rest)
+        step = (design @ (weight * rest)[..., None])[..., 0]
         step[:, 1:] -= (centre - stars.centre).T / OFF_PX**2
         covariance = np.linalg.inv(normal)
         step = np.einsum("nkl,nl->nk", covariance, step)

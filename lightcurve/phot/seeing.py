@@ -142,9 +142,9 @@ def moments(
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         total = light.sum(axis=(1, 2))
-        along_x = np.einsum("nyx,nx->n", light, u**2) / total
-        along_y = np.einsum("nyx,ny->n", light, v**2) / total
-        across = np.einsum("nyx,nx,ny->n", light, u, v, optimize=True) / total
+        along_x = (light.sum(axis=1) * u**2).sum(axis=1) / total
+        along_y = (light.sum(axis=2) * v**2).sum(axis=1) / total
+        across = ((light @ u[..., None])[..., 0] * v).sum(axis=1) / total
     return along_x, along_y, across
 
 

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lightcurve.core.data import Masters
-from lightcurve.night.figures import FIGURES
+from lightcurve.core.data import Figures, Masters
+from lightcurve.night.figures import FIGURES, ON_PAGE, draw_wanted
+from sim_finished import finished
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,12 @@ def test_masters_are_drawn_where_there_is_a_picture_of_one(masters, drawn):
     night = SimpleNamespace(has_pixels=True, scene=SimpleNamespace(masters=masters))
     finished = SimpleNamespace(night=night, need_night=lambda: night)
     assert bool(FIGURES.get("masters").lacks(finished)) is not drawn
+
+
+def test_a_run_draws_what_is_wanted_of_it(tmp_path):
+    night = finished(n=40, stars=2)
+    page = draw_wanted(tmp_path / "page", night, Figures.PAGE)
+    assert {"corner", "covariates"} < set(page) < set(ON_PAGE)
+    assert set(page.values()) == set((tmp_path / "page").iterdir())
+    assert draw_wanted(tmp_path / "none", night, Figures.NONE) == {}
+    assert not (tmp_path / "none").exists()
