@@ -250,7 +250,7 @@ def styled_figure(
             _refuse_dots(path, figure.get_size_inches() * dpi)
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            _settle(figure, layout, dpi)
+            _settle(figure, layout)
             try:
                 figure.savefig(path, dpi=dpi, metadata=FORMATS[kind])
             except OSError as error:
@@ -265,19 +265,14 @@ def styled_figure(
             raise InputError(msg, file=str(path), why=Why.NO_ROOM)
 
 
-def _settle(figure: Figure, layout: ConstrainedLayoutEngine, dpi: float) -> None:
-    """Lay out until axes stay in their places: those that keep a shape creep to them.
-
-    Where it still had a layout, saving would draw everything twice, first for the layout's sake.
-    """
-    creeps = any(axes.get_aspect() != "auto" for axes in figure.axes)
-    figure.set_dpi(dpi)
-    for _ in range(PASSES if creeps else 1):
-        before = _places(figure)
-        layout.execute(figure)
-        if creeps and np.abs(_places(figure) - before).max() < SETTLED_PX:
-            break
-    figure.set_layout_engine(None)
+def _settle(figure: Figure, layout: ConstrainedLayoutEngine) -> None:
+    """Lay out until axes stay in their places: those that keep a shape creep to them."""
+    if any(axes.get_aspect() != "auto" for axes in figure.axes):
+        for _ in range(PASSES):
+            before = _places(figure)
+            layout.execute(figure)
+            if np.abs(_places(figure) - before).max() < SETTLED_PX:
+                break
 
 
 def _places(figure: Figure) -> np.ndarray:
