@@ -92,7 +92,7 @@ class Bench:
     def silent_services(self, name: str) -> dict[str, str]:
         """Let `services` ask servers that take a question and say nothing."""
         config = str(self.top / ("silent.toml" if name in SILENT else "none.toml"))
-        return {"LIGHTCURVE_CONFIG": config, "LIGHTCURVE_CACHE": str(self.top / "cache")}
+        return {"LIGHTCURVE_CONFIG": config, "LIGHTCURVE_CACHE_DIR": str(self.top / "cache")}
 
     def said(self, name: str) -> Path:
         """Name the file of what a command said last."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -30,6 +31,7 @@ N_SCALES = 20
 log = logging.getLogger(__name__)
 SERVICE = "index files"
 CHUNK = 1 << 18
+START_S, SLOWEST = 60.0, 2000.0  # for a file to begin; bytes a second it then comes with
 TRIES = 3
 
 
@@ -251,16 +253,18 @@ def fetch_files(
         msg = f"--max-mb {limit_mb:g}: the limit must be a number of megabytes above zero"
         raise InputError(msg)
     left = limit_mb * 1e6
-    # Of a folder of files the time is not bounded, but each silence is; the size is seen to below.
-    with Session(limit=inf, tries=TRIES, wait_s=pause_s) as http:
-        # Packed by the server it would have another length than it says.
-        http.headers["Accept-Encoding"] = "identity"
-        for file in files:
-            path = folder / file.series / file.name
-            fetched = not _is_there(path)
-            if fetched:
+    for file in files:
+        path = folder / file.series / file.name
+        fetched = not _is_there(path)
+        if fetched:
+            # The size is seen to below.
+            with Session(
+                timeout_s=START_S, slowest=SLOWEST, limit=inf, tries=TRIES, wait_s=pause_s
+            ) as http:
+                # Packed by the server it would have another length than it says.
+                http.headers["Accept-Encoding"] = "identity"
                 left -= _fetch(http, file, path, left, progress)
-            yield path, fetched
+        yield path, fetched
 
 
 def _is_there(path: Path) -> bool:
@@ -312,7 +316,7 @@ def _write(
     answer: requests.Response, part: Path, file: IndexFile, left: float, progress: Progress
 ) -> int:
     stated = answer.headers.get("Content-Length", "")
-    length = int(stated) if stated.isdecimal() else None
+    length = int(stated) if re.fullmatch(r"[0-9]{1,15}", stated) else None
     if length is not None and length > left:
         raise InputError(_too_much(file, f"{length / 1e6:.3g} MB", left))
     size = 0

@@ -1,4 +1,4 @@
-"""Planets by name: the NASA Exoplanet Archive, asked through astroquery and remembered.
+"""Planets by name: the NASA Exoplanet Archive, asked by TAP and remembered.
 
 https://exoplanetarchive.ipac.caltech.edu/docs/API_PS_columns.html
 """
@@ -9,18 +9,15 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lightcurve.catalogs.http_cache import connected
 from lightcurve.catalogs.layout import Link, Server
-from lightcurve.catalogs.read_votable import READING, clean
+from lightcurve.catalogs.read_votable import clean, read_votable
+from lightcurve.catalogs.vizier import ask
 from lightcurve.core.cache import recall_entry, remember_entry
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.errors import CatalogError, WebError
+from lightcurve.core.errors import CatalogError
 from lightcurve.core.settings import CatalogSettings
-
-if TYPE_CHECKING:
-    from lightcurve.core.http import Session
 
 __all__ = ["TITLE", "find_planet", "list_planets"]
 
@@ -182,46 +179,16 @@ def _ask(where: str, settings: CatalogSettings, max_rows: int) -> list[dict[str,
     link = Link(server, settings.timeout_s, max_rows)
     errors = [f"{column}err{k}" for column in COLUMNS.values() for k in (1, 2)]
     wanted = [*OTHERS, *COLUMNS.values(), *errors]
-    with connected(TITLE, link) as opened, READING:
-        table = _query(opened, server, ",".join(wanted), where)
+    adql = f"SELECT {','.join(wanted)} FROM {TABLE} WHERE {where}"  # noqa: S608  (quotes doubled)
+    try:
+        table = read_votable(ask(link, adql), TITLE)
+    except CatalogError as error:
+        raise CatalogError(TITLE, error.reason) from error
     columns = [column for column in wanted if column in table.colnames]
     rows = [{c: _plain(entry[c]) for c in columns} for entry in table[:max_rows]]
     if any(row.get(column) is None for row in rows for column in ("pl_name", "ra", "dec")):
         raise CatalogError(TITLE, f"sent a planet without its name and place: {ADVICE}")
     return rows
-
-
-def _query(opened: Session, server: str, select: str, where: str) -> Any:
-    """Ask through astroquery, on a session whose waiting is bounded."""
-    import warnings
-
-    from astropy.table import Table
-    from astropy.utils.exceptions import AstropyWarning
-    from astroquery.exceptions import InvalidQueryError
-    from astroquery.ipac.nexsci.nasa_exoplanet_archive import NasaExoplanetArchiveClass
-
-    class Archive(NasaExoplanetArchiveClass):
-        URL_TAP = server
-        TAP_TABLES = (TABLE,)  # else they are asked for first, without a time-out
-
-        def __init__(self) -> None:
-            super().__init__()
-            self._session = opened
-
-    try:
-        with warnings.catch_warnings():
-            # Of units that it does not know, and of an empty answer, which is one.
-            warnings.simplefilter("ignore", AstropyWarning)
-            return Table(Archive().query_criteria(TABLE, select=select, where=where))
-    except InvalidQueryError as error:
-        # astroquery wraps whatever happened; the cause says whether the network is at fault.
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, WebError):
-            cause = cause.__cause__ or cause.__context__
-        if cause is not None:
-            raise cause from error
-        msg = f"refused the question: {clean(str(error))}"
-        raise CatalogError(TITLE, msg) from error
 
 
 def _plain(value: Any) -> float | str | None:

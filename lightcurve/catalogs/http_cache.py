@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from lightcurve.catalogs.layout import Link
 from lightcurve.core.cache import cache_dir, keep
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.errors import CatalogError, WebError
+from lightcurve.core.errors import CatalogError, LightcurveError, WebError
+from lightcurve.core.progress import keep_traceback
 
 if TYPE_CHECKING:
     from lightcurve.core.http import Session
@@ -84,6 +85,12 @@ def connected(service: str, link: Link) -> Iterator[Session]:
         if getattr(error, "code", None):
             raise CatalogError(service, f"answered HTTP {error.code}") from error
         raise CatalogError(service, f"refused the question: {_first_line(error)}") from error
+    except LightcurveError:
+        raise
+    except Exception as error:  # pyvo and astroquery raise anything on an answer that is none
+        keep_traceback(error)
+        msg = f"sent what cannot be understood ({type(error).__name__}: {_first_line(error)})"
+        raise CatalogError(service, msg) from error
 
 
 def body_of(service: str, link: Link, params: str | dict[str, str]) -> bytes:

@@ -18,6 +18,7 @@ SERVICE = "Sesame"
 SERVER = "https://cds.unistra.fr/cgi-bin/nph-sesame"
 MEMORY = "names.json"
 TIMEOUT_S = 20.0
+NUMBER = rb"([+-]?\d{1,6}(?:\.\d*)?)(?=\s|$)"
 ADVICE = "give --ra and --dec, or --planet"
 
 
@@ -56,14 +57,21 @@ def _ask(name: str) -> tuple[float, float, Motion | None]:
     except CatalogError as error:
         msg = f"{error.reason}, asked for {name!r}: {ADVICE}"
         raise CatalogError(SERVICE, msg) from error
-    found = re.search(rb"^%J\s+([\d.]+)\s+([+-][\d.]+)", answer, re.MULTILINE)
+    if not answer.lstrip().startswith(b"#"):
+        # Some page of whoever stands between: it says nothing of the name.
+        msg = f"sent {len(answer)} bytes that are no answer of its own: {ADVICE}"
+        raise CatalogError(SERVICE, msg)
+    found = re.search(rb"^%J\s+" + NUMBER + rb"\s+" + NUMBER, answer, re.MULTILINE)
     if found is None:
         msg = f"does not know {name!r}: check the spelling, or {ADVICE}{name_like(name)}"
         raise CatalogError(SERVICE, msg)
-    proper = re.search(rb"^%P\s+([+-]?[\d.]+)\s+([+-]?[\d.]+)", answer, re.MULTILINE)
-    parallax = re.search(rb"^%X\s+([\d.]+)", answer, re.MULTILINE)
+    proper = re.search(rb"^%P\s+" + NUMBER + rb"\s+" + NUMBER, answer, re.MULTILINE)
+    parallax = re.search(rb"^%X\s+" + NUMBER, answer, re.MULTILINE)
     motion = None
     if proper is not None:
         plx = float(parallax[1]) if parallax else 0.0
         motion = Motion(float(proper[1]), float(proper[2]), plx)
-    return float(found[1]), float(found[2]), motion
+    ra, dec = float(found[1]), float(found[2])
+    if not (0 <= ra <= 360 and -90 <= dec <= 90):
+        raise CatalogError(SERVICE, f"places {name!r} at {ra:g} {dec:+g}, nowhere: {ADVICE}")
+    return ra, dec, motion

@@ -9,7 +9,7 @@ import typer
 
 from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Folder, Json, Manifest, a_folder, takes_settings
-from lightcurve.commands.shell import bar, print_json, print_table
+from lightcurve.commands.shell import bar, print_json, print_table, reasons_of, stop_if_any
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -48,5 +48,4 @@ def calibrate(
                 "Not calibrated", ["file", "reason"], ([r["file"], r["reason"]] for r in failed)
             )
         typer.echo(f"{len(rows) - len(failed)} of {len(rows)} frames calibrated into {out}")
-    if failed:
-        raise typer.Exit(1)
+    stop_if_any(reasons_of(failed))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightcurve.commands.options import OPTIONS, Json, takes_settings
-from lightcurve.commands.shell import bar, one_line, print_json, print_table
+from lightcurve.commands.shell import bar, one_line, print_json, print_table, stop_if_any
 
 if TYPE_CHECKING:
     from lightcurve.compare.result import Comparison
@@ -177,7 +177,7 @@ def _finish(result: Comparison, out: Path | None, *, json: bool) -> None:
     else:
         _show(result, files)
     if result.agrees is False:
-        raise typer.Exit(1)
+        stop_if_any([f"they differ: {'; '.join(result.reasons[:1])}"])
 
 
 def _show(result: Comparison, files: dict[str, Path]) -> None:

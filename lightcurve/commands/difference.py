@@ -9,7 +9,14 @@ import typer
 
 from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Json, takes_settings
-from lightcurve.commands.shell import bar, one_line, print_json, print_table
+from lightcurve.commands.shell import (
+    bar,
+    one_line,
+    print_json,
+    print_table,
+    reasons_of,
+    stop_if_any,
+)
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -46,8 +53,7 @@ def difference(
         for row in rows:
             _tell(row)
         typer.echo(f"Written to {out}")
-    if any(row["status"] != FrameStatus.REDUCED for row in rows):
-        raise typer.Exit(1)
+    stop_if_any(reasons_of(rows, FrameStatus.REDUCED))
 
 
 def _tell(row: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Json, takes_settings
-from lightcurve.commands.shell import print_json, print_table
+from lightcurve.commands.shell import print_json, print_table, stop_if_any
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -32,7 +32,7 @@ def doctor(
         from lightcurve.setup.doctor import State, examine
 
         found = examine(settings, online=online)
-    troubled = any(one.state is State.TROUBLE for one in found)
+    troubled = [f"{one.name}: {one.told}" for one in found if one.state is State.TROUBLE]
     if json:
         print_json({"ok": not troubled, "findings": [asdict(one) for one in found]})
     else:
@@ -40,5 +40,4 @@ def doctor(
         print_table("This machine", ["", "what", "state", "found", "to do"], rows)
         if not online:
             typer.echo("servers were not asked: lightcurve doctor --online")
-    if troubled:
-        raise typer.Exit(1)
+    stop_if_any(troubled)

@@ -11,7 +11,14 @@ import typer
 
 from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Json, a_folder, takes_settings
-from lightcurve.commands.shell import bar, one_line, print_json, print_table
+from lightcurve.commands.shell import (
+    bar,
+    one_line,
+    print_json,
+    print_table,
+    reasons_of,
+    stop_if_any,
+)
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -64,8 +71,7 @@ def image(
                 typer.echo(one_line(f"{row['file']}: {row['status']}: {row['reason']}"))
         if sequence or any(row["status"] != FrameStatus.FAILED for row in rows):
             typer.echo(f"Written to {out}")
-    if any(row["status"] != FrameStatus.REDUCED for row in rows):
-        raise typer.Exit(1)
+    stop_if_any(reasons_of(rows, FrameStatus.REDUCED))
 
 
 def _cell(row: Mapping[str, Any], name: str) -> Any:

@@ -10,7 +10,7 @@ import typer
 
 from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Json, takes_settings
-from lightcurve.commands.shell import bar, one_line, print_json, print_table
+from lightcurve.commands.shell import bar, one_line, print_json, print_table, stop_if_any
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -70,4 +70,4 @@ def moving(
         good = sum(one.good for one in found.sights)
         typer.echo(f"{good} of {len(found.sights)} frames give a place; written to {out}")
     if not any(one.good for one in found.sights):
-        raise typer.Exit(1)
+        stop_if_any([f"{one.file}: {one.reason}" for one in found.sights] or ["no frame of it"])

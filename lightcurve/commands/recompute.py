@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightcurve.commands.options import Columns, Json, takes_settings
-from lightcurve.commands.shell import one_line, print_json
+from lightcurve.commands.shell import one_line, print_json, stop_if_any
 
 if TYPE_CHECKING:
     from lightcurve.compare.recompute import Recomputed
@@ -51,7 +51,7 @@ def recompute(
     else:
         _show_recomputed(found, files)
     if found.agrees is False:
-        raise typer.Exit(1)
+        stop_if_any([f"{table}: does not agree with itself"])
 
 
 def _as_json(found: Recomputed, files: dict[str, Path]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from lightcurve.commands.live import LINE
 from lightcurve.commands.options import takes_settings
-from lightcurve.commands.shell import bar, one_line
+from lightcurve.commands.shell import bar, one_line, stop_if_any
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -38,5 +38,4 @@ def resample(
             typer.echo(one_line(f"{name}: {reason}"))
     done = sum(not reason for _, reason in rows)
     typer.echo(f"{done} of {len(rows)} images written to {out}, on the pixels of {onto.name}")
-    if done < len(rows):
-        raise typer.Exit(1)
+    stop_if_any(f"{name}: {reason}" for name, reason in rows if reason)

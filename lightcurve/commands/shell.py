@@ -236,13 +236,31 @@ def _told(one: FrameSet) -> str:
 
 def stop_if_failed(runs: Sequence[Reduced[Any]]) -> None:
     """Name what failed of several, and end with exit status 1 where anything did."""
+    failed = [run for run in runs if run.error is not None]
+    for run in failed[1:]:
+        sys.stderr.write(f"{run.frames.label}: {one_line(str(run.error))}\n")
+    stop_if_any(f"{run.frames.label}: {run.error}" for run in failed[:1])
+
+
+def stop_if_any(reasons: Iterable[str]) -> None:
+    """End with exit status 1 where there is a reason: the first stands on standard error."""
     import typer
 
-    failed = [run for run in runs if run.error is not None]
-    for run in failed:
-        sys.stderr.write(f"{run.frames.label}: {one_line(str(run.error))}\n")
-    if failed:
+    told = list(reasons)
+    if told:
+        more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+        line = one_line(f"lightcurve: {told[0].removeprefix(': ')}{more}")
+        sys.stderr.write(fitted(line, sys.stderr) + "\n")
         raise typer.Exit(1)
+
+
+def reasons_of(rows: Iterable[Mapping[str, Any]], *good: str) -> list[str]:
+    """Say of each row of a frame why its status is none of the good ones."""
+    return [
+        f"{row['file']}: {row['status']}: {row.get('reason') or 'see above'}"
+        for row in rows
+        if row["status"] not in good
+    ]
 
 
 def print_table(

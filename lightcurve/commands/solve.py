@@ -9,7 +9,15 @@ import typer
 
 from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Frames, Json, a_folder, takes_settings
-from lightcurve.commands.shell import bar, in_digits, print_json, print_table, say
+from lightcurve.commands.shell import (
+    bar,
+    in_digits,
+    print_json,
+    print_table,
+    reasons_of,
+    say,
+    stop_if_any,
+)
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -54,8 +62,7 @@ def solve(
         print_json(rows)
     else:
         _print_solutions(rows)
-    if any(row["status"] == FrameStatus.FAILED for row in rows):
-        raise typer.Exit(1)
+    stop_if_any(reasons_of(row for row in rows if row["status"] == FrameStatus.FAILED))
 
 
 def _print_solutions(rows: list[dict[str, Any]]) -> None:

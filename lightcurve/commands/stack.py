@@ -9,7 +9,7 @@ import typer
 
 from lightcurve.commands.live import LINE
 from lightcurve.commands.options import OPTIONS, Folder, Json, Manifest, takes_settings
-from lightcurve.commands.shell import bar, one_line, print_json, print_table
+from lightcurve.commands.shell import bar, one_line, print_json, print_table, stop_if_any
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -41,8 +41,6 @@ def stack(
 
     Example: lightcurve stack NIGHT --index INDEX.fits --north-up
     """
-    from lightcurve.stack.check import Verdict
-
     with LINE.show("starting"):  # imports take a while
         from lightcurve.stack.story import stack_folder
 
@@ -52,12 +50,18 @@ def stack(
     else:
         for one in found:
             _tell(one)
-    failed = any(
-        one.made is None or any(c.verdict == Verdict.FAILED for c in one.made.checks)
-        for one in found
-    )
-    if failed:
-        raise typer.Exit(1)
+    stop_if_any(reason for one in found for reason in _failures(one))
+
+
+def _failures(one: Reduced[Stack]) -> list[str]:
+    """Say why a stack was not made, or which of its checks failed."""
+    from lightcurve.stack.check import Verdict
+
+    of = f"{one.frames.label}: " if one.frames.label else ""
+    if one.made is None:
+        return [f"{of}{one.error}"]
+    failed = [check for check in one.made.checks if check.verdict == Verdict.FAILED]
+    return [f"{of}{check.name}: {check.text}, limit {check.limit}" for check in failed]
 
 
 def _tell(one: Reduced[Stack]) -> None:

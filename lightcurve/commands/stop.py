@@ -5,6 +5,7 @@ Loaded before everything else, for libraries take a second to load: it must be l
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import select
@@ -48,6 +49,7 @@ class Stop:
         for number in numbers:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._end)
+                atexit.register(signal.signal, number, signal.SIG_IGN)  # it is ending anyway
         # The main thread hears of a signal when a library gives it back the word; a thread at once.
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         threading.Thread(target=self._watch, args=(waked, numbers), daemon=True).start()

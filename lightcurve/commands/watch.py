@@ -12,7 +12,7 @@ import typer
 
 from lightcurve.commands.live_screen import live_screen
 from lightcurve.commands.options import Json, Out, Verbose, takes_settings
-from lightcurve.commands.shell import bar, print_json, print_products, records, say
+from lightcurve.commands.shell import bar, print_json, print_products, records, say, stop_if_failed
 from lightcurve.commands.stop import STOP, Stopped
 from lightcurve.core.errors import InputError
 
@@ -72,6 +72,7 @@ def watch(
             print_json({"summary": records(products.summary), "files": products.paths})
         else:
             print_products("Result", run.made.products, verbose=verbose)
+    stop_if_failed(runs)
 
 
 @contextmanager

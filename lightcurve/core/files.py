@@ -32,7 +32,7 @@ __all__ = [
     "write_whole",
 ]
 
-STREAM_S = 20.0  # for all that comes through a pipe: a program that makes a file needs seconds
+STREAM_S = 10.0  # for all that comes through a pipe: a program that makes a file needs seconds
 BLOCK = 1 << 16
 
 

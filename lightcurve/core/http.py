@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import socket
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from math import inf
 from threading import TIMEOUT_MAX, Timer
 from time import monotonic, sleep
@@ -33,6 +35,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 120.0
 BUSY = frozenset({429, 500, 502, 503, 504})
 MAX_REDIRECTS = 5
 CHUNK = 1 << 16
+# What the libraries raise of an answer that is none: of some in their own words, of others not.
+BROKEN = (requests.RequestException, errors.HTTPError, HTTPException, ValueError, zlib.error)
 
 # What it warns of, before it tries again, has whole addresses.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
@@ -56,16 +60,24 @@ class Session(requests.Session):
     address: what the library raises holds the request, and with it all secrets.
 
     timeout_s : for all that is asked together; each silence is bounded whatever this is.
+    slowest : bytes a second; what comes at least as fast may come beyond that time.
     limit : bytes of one answer, unpacked.
     tries : how often a question is asked at most.
     wait_s : before the second try, doubled each time.
     """
 
     def __init__(
-        self, *, timeout_s: float = inf, limit: float, tries: int = 2, wait_s: float | None = None
+        self,
+        *,
+        timeout_s: float = inf,
+        limit: float,
+        tries: int = 2,
+        wait_s: float | None = None,
+        slowest: float = inf,
     ) -> None:
         super().__init__()
         self.end = monotonic() + timeout_s
+        self.slowest = slowest
         self.limit = limit
         self.tries = tries
         self.wait_s = FIRST_WAIT_S if wait_s is None else wait_s
@@ -83,12 +95,14 @@ class Session(requests.Session):
         self._watch_the_time()
         try:
             response = super().request(*args, **options)
-        except (requests.RequestException, errors.HTTPError) as error:
+        except BROKEN as error:
             raise _too_late() if monotonic() >= self.end else _web_error(error) from None
         if monotonic() > self.end + LEAST_S:
             # Cut off in its headers, it may pass for whole.
             response.close()
             raise _too_late()
+        if self.slowest < inf:  # the body is timed as it comes
+            self._stop_watch()
         return response
 
     def ask(self, method: str, url: str, **options: Any) -> Reply:
@@ -108,9 +122,14 @@ class Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Refuse to go on where everybody could read along."""
         target = super().get_redirect_target(resp)
-        onward = urljoin(resp.url, target or "")
         safe = {"https"} if urlsplit(resp.url).scheme == "https" else {"http", "https"}
-        if target and urlsplit(onward).scheme not in safe:
+        try:
+            onward = urljoin(resp.url, target or "")
+            is_safe = urlsplit(onward).scheme in safe
+        except ValueError:
+            msg = "sends on to no address"
+            raise WebError(msg, why=Why.SENT_ON) from None
+        if target and not is_safe:
             msg = f"sends on to {without_secrets(onward)}, which is not safe"
             raise WebError(msg, why=Why.SENT_ON)
         return target
@@ -123,11 +142,14 @@ class Session(requests.Session):
             self._watch.daemon = True
             self._watch.start()
 
-    def close(self) -> None:
-        """Close the answers too that some client has left half read."""
+    def _stop_watch(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+
+    def close(self) -> None:
+        """Close the answers too that some client has left half read."""
+        self._stop_watch()
         for answer in self.opened:
             answer.close()
         super().close()
@@ -177,7 +199,7 @@ class _Adapter(HTTPAdapter):
         self, req: requests.PreparedRequest, resp: HTTPResponse
     ) -> requests.Response:
         response = super().build_response(req, resp)
-        response.raw = _Bounded(resp, self._session.limit, self._session.end)
+        response.raw = _Bounded(resp, self._session)
         self._session.opened.append(resp)
         return response
 
@@ -244,8 +266,9 @@ class _Until(Timeout):
 class _Bounded:
     """The body of an answer, which ends in error at the limits of size and time."""
 
-    def __init__(self, raw: HTTPResponse, limit: float, end: float) -> None:
-        self._raw, self._limit, self._end = raw, limit, end
+    def __init__(self, raw: HTTPResponse, session: Session) -> None:
+        self._raw, self._limit = raw, session.limit
+        self._end, self._slowest = session.end, session.slowest
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
@@ -262,19 +285,22 @@ class _Bounded:
                 if size > self._limit:
                     msg = f"sends more than {self._limit / 1e6:g} MB: is it the right server?"
                     raise WebError(msg, why=Why.NOT_UNDERSTOOD)
-                if monotonic() > self._end + LEAST_S:
+                if self._is_late(size):
                     msg = f"does not answer in time: {size} bytes of an answer came"
                     raise WebError(msg, why=Why.TIMED_OUT)
                 yield piece
-            if monotonic() > self._end + LEAST_S:
+            if self._is_late(size):
                 raise _too_late()
         except errors.ReadTimeoutError as error:
             raise _web_error(error) from None
-        except errors.HTTPError:
-            if monotonic() >= self._end:
+        except BROKEN:
+            if self._is_late(size, 0):
                 raise _too_late() from None
             msg = f"broke off after {size} bytes"
             raise _BrokenOffError(msg) from None
+
+    def _is_late(self, size: int, grace_s: float = LEAST_S) -> bool:
+        return monotonic() >= self._end + grace_s + size / self._slowest
 
 
 def without_secrets(url: str) -> str:

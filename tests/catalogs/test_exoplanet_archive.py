@@ -1,4 +1,4 @@
-"""Planets by name, through astroquery, against a server on loopback that speaks TAP."""
+"""Planets by name against a server on loopback that speaks TAP."""
 
 from __future__ import annotations
 
