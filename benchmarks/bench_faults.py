@@ -64,6 +64,7 @@ def main() -> None:
     warnings.showwarning = lambda message, *_, **__: shown.append(str(message))
     threading.excepthook = lambda told: shown.append(f"thread: {told.exc_value!r}")
     warnings.simplefilter("always")
+    warnings.simplefilter("ignore", ResourceWarning)  # sockets of the server that resets them
     cases = [(client, fault) for fault in asked.faults for client in asked.only]
     troubles: list[str] = []
     begin = time.monotonic()

@@ -45,15 +45,15 @@ COMMANDS = {
     "stack": "stack {top}/few --offline --out {out}",
     "difference": "difference {top}/few --template {top}/frame.fits --offline --out {out}",
     "calibrate": "calibrate {top}/night --out {out}",
-    "calib": "calib flat {top}/night --out {out}/flat.fits",
+    "calib": "calib badpix {top}/night --out {out}",
     "tune": "tune {top}/run",
     "fit": "fit {top}/run/lightcurve.csv --planet {top}/planet.toml --out {out}",
     "demo": "demo --out {out}",
     "simulate": "simulate {out}",
     "inspect": "inspect {top}/night",
-    "solve": "solve {top}/frame.fits --solver solve-field --index {top}/index",
+    "solve": "solve {top}/frame.fits --solver solve-field",
     "archive": "run {top}/night --target Nobody-9 --out {out}",
-    "measure": "measure {top}/night --out {out}/table.csv",
+    "measure": "measure {top}/night --planet {top}/planet.toml --out {out}",
     "doctor": "doctor",
 }
 SILENT = ("services", "archive", "doctor")  # their servers take a question and say nothing
@@ -107,8 +107,7 @@ def prepare(top: Path) -> Bench:
     (top / "few").mkdir()
     for k in range(1, 6):
         shutil.copy(top / "night" / f"light_{k:04d}.fits", top / "few")
-    for name in ("bin", "index"):
-        (top / name).mkdir()
+    (top / "bin").mkdir()
     program = top / "bin" / "solve-field"
     program.write_text(SOLVE_FIELD)
     program.chmod(0o755)
@@ -199,7 +198,7 @@ def main() -> None:
             begin = time.monotonic()
             process = bench.start(command, "whole")
             try:
-                process.wait(8 if command in {"solve", *SILENT} else 300)
+                process.wait(300 if command in RESUMED else 8)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

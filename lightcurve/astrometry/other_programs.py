@@ -22,6 +22,7 @@ from lightcurve.astrometry.wcs import describe_wcs
 from lightcurve.astrometry.wcs_cards import wcs_of
 from lightcurve.core.errors import SolveError, Why
 from lightcurve.core.settings import SolveSettings
+from lightcurve.core.table_text import joined, printable
 
 N_STARS = 200
 TAN = ({"RA---TAN", "DEC--TAN"}, {"RA---TAN-SIP", "DEC--TAN-SIP"})
@@ -82,7 +83,7 @@ def read_result(body: bytes, request: SolveRequest) -> WCS:
             wcs = _tangent(header)
         size = int(header.get("IMAGEW", 0)), int(header.get("IMAGEH", 0))
     except (*_UNREADABLE, Warning, SolveError) as error:
-        msg = f"its WCS cannot be read: {' '.join(str(error).split())[:150]}"
+        msg = f"its WCS cannot be read: {printable(joined(str(error)))[:150]}"
         raise SolveError(msg, why=Why.NOT_UNDERSTOOD) from error
     ny, nx = request.shape
     if size not in {(0, 0), (nx, ny)}:
@@ -130,7 +131,7 @@ def _read_matches(body: bytes) -> np.ndarray:
                 table = hdus[1].data
                 sky = np.column_stack([table["index_ra"], table["index_dec"]]).astype(float)
     except (*_UNREADABLE, Warning) as error:
-        msg = f"its list of matched stars cannot be read: {' '.join(str(error).split())[:150]}"
+        msg = f"its list of matched stars cannot be read: {printable(joined(str(error)))[:150]}"
         raise SolveError(msg, why=Why.NOT_UNDERSTOOD) from error
     good = np.isfinite(sky).all(axis=1) & (np.abs(sky[:, 1]) <= 90)
     return sky[good]

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from lightcurve.core.errors import SolveError, WebError, Why
-from lightcurve.core.http import BUSY, Reply, Session
+from lightcurve.core.http import BUSY, Reply, Session, without_secrets
 from lightcurve.core.table_text import joined
 
 MAX_BYTES = 1_000_000
@@ -57,7 +57,7 @@ class WebServer:
             raise
         if 300 <= reply.status < 400:
             # Whatever secret is in it would go along.
-            onward = self.quote(reply.headers.get("Location", "nowhere"))
+            onward = self.quote(without_secrets(reply.headers.get("Location", "nowhere")))
             msg = f"{self.host} sends on to {onward}: give that as --server if you trust it"
             raise SolveError(msg, why=Why.SENT_ON)
         return reply

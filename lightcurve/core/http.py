@@ -305,7 +305,12 @@ class _Bounded:
 
 def without_secrets(url: str) -> str:
     """Leave out what may be secret in an address: a password, or what follows a question mark."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "no address"
+    if not parts.netloc:
+        return parts.path
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
