@@ -2,11 +2,15 @@
 
     python -m benchmarks.bench_stack quality FOLDER...   of frames that are there
     python -m benchmarks.bench_stack quality             of simulated ones
+    python -m benchmarks.bench_stack injected [FOLDER...]   faint stars put into the frames
+    python -m benchmarks.bench_stack pulls                  of stars in a stack's catalogue
     python -m benchmarks.bench_stack memory
     python -m benchmarks.bench_stack beside [--ccdproc PYTHON] [--swarp SWarp]
 
 `PYTHON` is an interpreter that has ccdproc and reproject. Depth: scatter of sums in blank circles
 of the stack over the least that those of its frames allow, about what all frames have in common.
+Where no circle is blank for the stack, stars are put into every other frame before it is resampled,
+and measured in the stack of these less the stack of the rest, which has all other light as well.
 """
 
 from __future__ import annotations
@@ -28,13 +32,18 @@ from lightcurve.core.settings import Settings, StackSettings, make_settings
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.phot.aperture import circle_sums
 from lightcurve.phot.background import measure_background
+from lightcurve.stack.clip import find_middle
 from lightcurve.stack.combine import combine
 from lightcurve.stack.products import Ready, Stacked, gather
-from lightcurve.stack.story import lay_frames
-from tests.support.dithered import Dithered, render
+from lightcurve.stack.story import lay_frames, resample, scale_of, stack_folder
+from lightcurve.stack.take import light_file
+from tests.support.dithered import Dithered, render, stars_image
 
 RADIUS = 3.0
 N_CIRCLES = 4000
+CELL = 9  # px: one star is put into each
+SNR = 10.0  # that it has at the best in the stack of half the frames
+DARK = 3.0  # of a frame's noise: more light of others would add to it
 SIMULATED = {
     "20 frames, sky-limited": Dithered(20, (512, 512), 400, sky=1500.0, trail=4),
     "8 frames, 2.1 to 2.6 px": Dithered(8, (512, 512), 300, (2.1, 2.6), sky=200.0),
@@ -136,6 +145,97 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return values[np.isfinite(values)]
 
 
+def injected(folder: Path) -> list[list[object]]:
+    """Light of faint stars put into half the frames, and its scatter over the least possible.
+
+    The halves are every other frame, whose chip and weather are alike, and those before and after
+    the middle of the night, which have nothing in common but the sky.
+    """
+    settings = offline()
+    rows = []
+    for name in ("every other", "earlier"):
+        with tempfile.TemporaryDirectory() as place:
+            work = Path(place)
+            inventory = take_inventory(folder, settings)
+            ready = lay_frames(inventory, settings, work, work, Clock(), silent)
+            order = np.arange(len(ready.layers))
+            first = order % 2 == 0 if name == "every other" else order < len(order) // 2
+            rows.append([name, *_injected(ready, settings, work, first)])
+    return rows
+
+
+def _injected(ready: Ready, settings: Settings, work: Path, first: np.ndarray) -> list[object]:
+    """Put stars into some of the layers' frames: (n,) bool; work: folder of their pixels."""
+    stacked = gather(combine(ready.layers, ready.middle, settings.stack, 500), ready)
+    noise = _frames_noise(stacked, ready)
+    x, y = _places(stacked, float(np.median(noise)))
+    least = [1 / (noise[half] ** -2).sum() for half in (first, ~first)]
+    light = SNR * float(np.sqrt(least[0]))
+    for row in ready.judged.kept[first]:
+        _put_stars(ready, int(row), light, x, y)
+    resample(ready.aligned, ready.judged, ready.grid, ready.camera, work, silent)
+    halves = [_combined(ready, half) for half in (first, ~first)]
+    share = noise[first] ** -2 * least[0]
+    within = (share * _within(ready.aligned.fwhm_px[ready.judged.kept[first]])).sum()
+    sums = circle_sums(halves[0] - halves[1], x, y, np.array([RADIUS]))[:, 0]
+    sums = sums[np.isfinite(sums)] / (light * within)
+    photons = np.array([layer.photons for layer in ready.layers])[first]
+    variance = sum(least) + light * within * float((share**2 * photons).sum())
+    spread, number = robust_scatter(sums), len(sums)
+    ratio = spread / np.sqrt(variance) * light * within
+    return [len(ready.layers), number,
+            f"{np.median(sums):.3f} +- {1.25 * spread / number**0.5:.3f}",
+            f"{ratio:.3f} +- {1.17 * ratio / (2 * number) ** 0.5:.3f}"]  # fmt: skip
+
+
+def _frames_noise(stacked: Stacked, ready: Ready) -> np.ndarray:
+    """Scatter of sums in circles of each frame about the stack, where that is dark to a frame."""
+    rough = float(np.median([np.median(layer.noise) for layer in ready.layers]))
+    x, y = _places(stacked, rough * np.sqrt(np.pi) * RADIUS)
+    found = []
+    for layer, share in zip(ready.layers, stacked.weights, strict=True):
+        rest = layer.rows(slice(0, stacked.light.shape[0])) - stacked.light
+        sums = _finite(circle_sums(rest, x, y, np.array([RADIUS]))[:, 0])
+        # What the stack has of the frame itself is missing in the difference.
+        found.append(robust_scatter(sums) / np.sqrt(1 - share))
+    return np.array(found)
+
+
+def _places(stacked: Stacked, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Places in cells of the grid that most frames show, dark beside the noise of a circle."""
+    rng = np.random.default_rng(3)
+    ny, nx = stacked.light.shape
+    y, x = np.mgrid[CELL : ny - CELL : CELL, CELL : nx - CELL : CELL].reshape(2, -1).astype(float)
+    x, y = x + rng.uniform(-1, 1, x.size), y + rng.uniform(-1, 1, y.size)
+    shown = (stacked.count >= 0.8 * stacked.count.max()) & (stacked.bad == 0)
+    hidden = circle_sums((~shown).astype(np.float32), x, y, np.array([RADIUS + 1]))[:, 0]
+    light = circle_sums(np.nan_to_num(stacked.light), x, y, np.array([RADIUS]))[:, 0]
+    free = (hidden < 1e-6) & (np.abs(light) < DARK * noise)
+    return x[free], y[free]
+
+
+def _put_stars(ready: Ready, row: int, light: float, x: np.ndarray, y: np.ndarray) -> None:
+    """Add stars at places on the grid to a frame's pixels on the disk."""
+    member = ready.aligned.members[row]
+    there = ready.grid.to_frame(ready.aligned.warps[row])(x, y)
+    flux = np.full(len(x), light / scale_of(ready.aligned, row))
+    pixels = np.memmap(light_file(member.stem), np.float32, "r+", shape=member.shape)
+    pixels += stars_image(member.shape, *there, flux, ready.aligned.fwhm_px[row])
+    pixels.flush()
+
+
+def _within(fwhm_px: np.ndarray) -> np.ndarray:
+    """Share of a Gaussian star's light in the circle, its pixels' width included."""
+    return 1 - np.exp(-(RADIUS**2) / (2 * ((fwhm_px / 2.3548) ** 2 + 1 / 12)))
+
+
+def _combined(ready: Ready, half: np.ndarray) -> np.ndarray:
+    """Stack some of the layers, (n,) bool: (ny, nx) float32."""
+    some = [ready.layers[k] for k in np.flatnonzero(half)]
+    middle = find_middle(some, float(np.nanmedian(ready.aligned.fwhm_px)), 500)
+    return np.concatenate([one.light for one in combine(some, middle, StackSettings(), 500)])
+
+
 def _stars(stacked: Stacked, ready: Ready) -> tuple[tuple[float, float], int]:
     """Light of bright stars in the stack against the mean of the frames', in mmag."""
     from lightcurve.phot.detect import detect
@@ -169,6 +269,47 @@ def _stars(stacked: Stacked, ready: Ready) -> tuple[tuple[float, float], int]:
     good = np.isfinite(whole[seen]) & (mean > 500 * error)
     off = 2500 * np.log10(mean[good] / whole[seen][good])
     return (float(np.median(off)), robust_scatter(off)), int(good.sum())
+
+
+def pulls(root: Path) -> None:
+    """Scatter of fluxes in a stack's catalogue about the truth, over their errors."""
+    from astropy.io import fits
+    from astropy.table import Table
+    from astropy.wcs import WCS
+
+    spec = Dithered(12, (800, 800), 350, sky=800.0, flux=(4e2, 8e3), cosmics=0, trail=None)
+    folder = root / "frames"
+    truth = render(folder, spec, seed=8)
+    (one,) = stack_folder(folder, offline(), root / "out", catalog=True)
+    made = one.made
+    if made is None:
+        raise SystemExit(str(one.error))
+    table = Table.read(root / "out" / "catalog" / "catalog.ecsv")
+    aligned = made.ready.aligned
+    path = aligned.members[aligned.reference].path
+    matrix = truth.matrices[int(path.stem.split("_")[1])]
+    sky = WCS(fits.getheader(path)).all_pix2world(
+        *(matrix[:, :2] @ np.stack([truth.x, truth.y]) + matrix[:, 2:]), 0
+    )
+    x, y = WCS(fits.getheader(made.path)).all_world2pix(*sky, 0)
+    rows = []
+    apart = np.hypot(x - x[:, None], y - y[:, None])
+    alone = np.sort(apart, axis=1)[:, 1] > 14
+    off = np.hypot(x[alone, None] - table["x"], y[alone, None] - table["y"])
+    found = off.argmin(axis=1)
+    ny, nx = made.stacked.light.shape
+    inside = (np.abs(x[alone] - nx / 2) < nx / 2 - 30) & (np.abs(y[alone] - ny / 2) < ny / 2 - 30)
+    good = (off.min(axis=1) < 1) & inside
+    flux = truth.flux[alone][good]
+    names = [n.removesuffix("_flux_err") for n in table.colnames if n.endswith("_flux_err")]
+    for name in names:
+        seen, error = (
+            np.array(table[f"{name}_{one}"])[found[good]] for one in ("flux", "flux_err")
+        )
+        scale = np.nanmedian((seen / flux)[flux > np.median(flux)])
+        rest = _finite((seen - scale * flux) / error)
+        rows.append([name, len(rest), f"{np.median(rest):+.3f}", f"{robust_scatter(rest):.3f}"])
+    show("pulls", ["flux", "stars", "median", "scatter / error"], rows)
 
 
 def run(code: str, python: str, *arguments: str) -> dict[str, float]:
@@ -211,7 +352,7 @@ def beside(root: Path, python: str | None, swarp: str | None) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("quality", "memory", "beside"))
+    parser.add_argument("what", choices=("quality", "injected", "pulls", "memory", "beside"))
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--ccdproc")
     parser.add_argument("--swarp")
@@ -219,6 +360,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as root:
         if given.what == "memory":
             memory(Path(root))
+        elif given.what == "pulls":
+            pulls(Path(root))
         elif given.what == "beside":
             beside(Path(root), given.ccdproc, given.swarp)
         else:
@@ -227,6 +370,12 @@ def main() -> None:
                 for k, (name, spec) in enumerate(SIMULATED.items()):
                     folders[name] = Path(root) / str(k)
                     render(folders[name], spec, seed=10 + k)
+            if given.what == "injected":
+                head = ["frames", "half", "used", "stars", "light", "scatter / least"]
+                found = {name: injected(one) for name, one in folders.items()}
+                rows = [[name, *row] for name, several in found.items() for row in several]
+                show("injected", head, rows)
+                return
             head = ["frames", "used", "depth", "halves / ERR", "sums / ERR x NOISECOR", "mmag"]
             show("quality", head, [[name, *quality(one)] for name, one in folders.items()])
 

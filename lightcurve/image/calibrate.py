@@ -338,9 +338,11 @@ def frame_limits(
     frame = prepared.frame
     empty = blank_fluxes(frame.pixels, frame.bad, places, radius, apertures.annulus)
     inner, outer = apertures.annulus
+    noise = prepared.camera.noise
     return measure_limits(
-        empty, radius_px=radius, pixel_rms=float(np.median(background.rms)),
-        n_sky=np.pi * (outer**2 - inner**2), gain_e_per_adu=prepared.camera.noise.gain_e_per_adu,
+        empty, radius_px=radius,
+        pixel_rms=float(np.median(background.rms) * noise.of_sum(np.pi * radius**2)),
+        n_sky=np.pi * (outer**2 - inner**2), gain_e_per_adu=noise.gain_e_per_adu,
         zero_point=_value(zero_point), exposure_s=prepared.exposure_s,
     )  # fmt: skip
 

@@ -159,7 +159,8 @@ def _with_flaws(
     prepared: Prepared, psf: Psf, phot: PsfPhotometry, chosen: Choice
 ) -> tuple[Psf, PsfPhotometry]:
     """Tell by what share of their light stars are off, and add it to the errors of fluxes."""
-    sky, gain = prepared.background.rms.astype(float) ** 2, prepared.camera.noise.gain_e_per_adu
+    sky = _of_sum(prepared, psf) * prepared.background.rms.astype(float) ** 2
+    gain = prepared.camera.noise.gain_e_per_adu
     psf = replace(psf, error=flux_error(phot, psf, chosen.trial, sky, gain))
     error = np.hypot(phot.flux_err, psf.error * np.nan_to_num(phot.flux))
     return psf, replace(phot, flux_err=error)
@@ -183,10 +184,19 @@ def _fit(
     prepared: Prepared, psf: Psf, x: np.ndarray, y: np.ndarray, flux: np.ndarray | None = None
 ) -> PsfPhotometry:
     background = prepared.background
-    return fit_psf(
-        prepared.frame.pixels - background.level, background.rms**2, prepared.good, psf, x, y,
-        gain_e_per_adu=prepared.camera.noise.gain_e_per_adu, flux=flux,
+    # What a fit weighs is a sum over the PSF; its residuals are those of single pixels.
+    more = _of_sum(prepared, psf)
+    phot = fit_psf(
+        prepared.frame.pixels - background.level, more * background.rms**2, prepared.good, psf,
+        x, y, gain_e_per_adu=prepared.camera.noise.gain_e_per_adu, flux=flux,
     )  # fmt: skip
+    return replace(phot, chi2=more * phot.chi2)
+
+
+def _of_sum(prepared: Prepared, psf: Psf) -> float:
+    """Variance of the sky in a sum over the PSF over that of its pixels: 1 but for a stack."""
+    area = max(4 * np.pi * (psf.fwhm / 2.355) ** 2, 1.0)  # that a Gaussian's noise is of
+    return float(prepared.camera.noise.of_sum(area)) ** 2
 
 
 def _again(

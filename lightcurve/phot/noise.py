@@ -19,11 +19,23 @@ class NoiseModel:
     ----------
     dark_e : float
         Dark electrons of a pixel in one exposure.
+    of_sums : float
+        Noise of a sum of many pixels over that of these added in quadrature: above 1 where a frame
+        was resampled, so that neighbours share noise.
     """
 
     gain_e_per_adu: float = 1.0
     read_noise_e: float = 0.0
     dark_e: float = 0.0
+    of_sums: float = 1.0
+
+    def of_sum(self, area: np.ndarray | float) -> np.ndarray | float:
+        """Noise of a sum of `area` pixels over that of these added in quadrature.
+
+        ``N - (N - 1) / sqrt(n)``, N being `of_sums`: next to a square's edge, of sqrt(n) pixels,
+        half of the neighbours are missing. area: an array of any shape, at least 1 pixel.
+        """
+        return self.of_sums - (self.of_sums - 1) / np.sqrt(area)
 
 
 def flux_error(

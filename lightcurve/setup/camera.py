@@ -19,6 +19,7 @@ __all__ = ["CameraValues", "settle_camera"]
 
 log = logging.getLogger(__name__)
 ASSUMED = "assumed"
+SHARED_NOISE, MAX_SHARED = "NOISECOR", 10.0  # beyond, it says something else
 SEVERAL = 20  # pixels, of a star and not of hot ones or cosmic rays alone
 
 
@@ -62,7 +63,10 @@ def settle_camera(
     dark, dark_values = _dark(exposure, settings.camera.dark_current_e_per_s)
     plane = plane_of(exposure, settings)
     n = plane.n if plane else 1  # pixels of which one that is measured is the mean
-    noise = NoiseModel(gain_e_per_adu=n * gain, read_noise_e=n**0.5 * read_noise, dark_e=n * dark)
+    of_sums, shared = _shared_noise(frames[0])
+    noise = NoiseModel(
+        gain_e_per_adu=n * gain, read_noise_e=n**0.5 * read_noise, dark_e=n * dark, of_sums=of_sums
+    )
     level = "none" if saturation is None else f"{saturation:.6g} ADU"
     values = (
         *_profile(exposure),
@@ -74,10 +78,22 @@ def settle_camera(
         Assumed("saturation", saturation, "ADU", level_source, level, guessed=bool(beyond)),
         *_linearity(exposure),
         *dark_values,
+        *shared,
     )  # fmt: skip
     for value in values:
         log.log(logging.WARNING if value.guessed else logging.INFO, "%s", value)
     return CameraValues(noise, not gain_guessed, saturation, exposure.linearity_adu, values)
+
+
+def _shared_noise(frame: RawFrame) -> tuple[float, tuple[Assumed, ...]]:
+    """Read of a stack's header what a sum of its pixels has of noise that neighbours share."""
+    card = frame.header.get(SHARED_NOISE)
+    if not isinstance(card, float | int) or not 1 <= card <= MAX_SHARED:
+        return 1.0, ()
+    text = f"{card:.4g} of that of its pixels in quadrature"
+    return float(card), (
+        Assumed("noise of a sum", float(card), "", f"header {SHARED_NOISE}", text),
+    )
 
 
 def _beyond(frames: Sequence[RawFrame], level: float) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Verdict"]
 
 MIN_SHARE = 0.5  # of the frames: more lost is a night to look at
+MIN_FRAMES = 2  # of one alone nothing is known but what it says itself
 MAX_ALIGN_PX = 0.25  # FWHM of 2.5 px grows by 3 %
 MAX_WCS_PX, MIN_WCS_STARS = 0.5, 10
 MAX_BLUR = 1.1  # of the frames' median FWHM: the stack is no blunter than its frames
@@ -68,9 +69,10 @@ def check_stack(stacked: Stacked, ready: Ready, image: Reduced | None) -> tuple[
     aligned, judged = ready.aligned, ready.judged
     total = len(aligned.members) + len(aligned.failed)
     used, kept = len(judged.kept), judged.kept
-    rms = known_median(aligned.rms_px[kept])
+    rms = known_median(aligned.rms_px[kept[kept != aligned.reference]])
+    fewest = max(MIN_FRAMES, int(np.ceil(MIN_SHARE * total)))
     checks = [
-        Check.of("frames", used / total, f"{used} of {total} used", MIN_SHARE),
+        Check.of("frames", used, f"{used} of {total} used", fewest),
         Check.of("alignment", rms, "{:.3f} px rms", high=MAX_ALIGN_PX),
         Check.of("outliers", lost_share(stacked), "{:.3%} of values", high=MAX_LOST),
         Check.of("noise", stacked.pull, "{:.3f} of the error map, half the frames less the others",
@@ -82,19 +84,25 @@ def check_stack(stacked: Stacked, ready: Ready, image: Reduced | None) -> tuple[
 
 
 def _of_catalog(aligned: Aligned, judged: Judged, image: Reduced) -> list[Check]:
+    """Look at the catalogue; where no catalogue of stars was at hand, nothing has failed."""
     told = summarise(image)
     blur = told["fwhm_px"] / known_median(aligned.fwhm_px[judged.kept])
     limits = next(one for one in image.calibrated.limits.limits if one.snr == 5)
     return [
         Check.of("WCS rms", told["astrometry_rms_px"], "{:.3f} px", high=MAX_WCS_PX),
-        Check.of("WCS stars", told["astrometry_stars"], "{:d}", MIN_WCS_STARS),
+        Check.of("WCS stars", _counted(told["astrometry_stars"]), "{:.0f}", MIN_WCS_STARS),
         Check.of("PSF", blur, "{:.3f} of the frames' FWHM", high=MAX_BLUR),
-        Check.of("zero-point stars", told["zero_point_stars"], "{:d}", MIN_ZERO_STARS),
+        Check.of("zero-point stars", _counted(told["zero_point_stars"]), "{:.0f}", MIN_ZERO_STARS),
         Check.of("zero-point error", _number(told["zero_point_err_mag"]), "{:.4f} mag",
                  high=MAX_ZERO_ERR),
         Check.of("limit", limits.measured - limits.analytic,
                  "{:+.3f} mag from what the noise foretells", -MAX_DEPTH_MAG, MAX_DEPTH_MAG),
     ]  # fmt: skip
+
+
+def _counted(number: int) -> float:
+    """Stars that were matched; NaN where none was, for there was nothing to match with."""
+    return float(number or np.nan)
 
 
 def lost_share(stacked: Stacked) -> float:

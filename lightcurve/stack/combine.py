@@ -19,6 +19,7 @@ CLIP_DARK = 5.0  # sigma of the mean: brighter is a star
 FEWEST_PULLS = 500  # tell a scatter to 4 %
 BYTES, BYTES_OF_EACH = 200, 12  # that a pixel takes while a block is combined, and of each layer
 ENOUGH = 8  # layers, whose mean tells the noise of each
+ALONE = 0.999  # of the weight: what is left of a layer beside the mean is nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,24 +169,30 @@ def _pull(halves: tuple[Sums, Sums], light: np.ndarray) -> np.ndarray:
 def settle_noise(layers: Sequence[Layer], middle: Middle, clip_sigma: float) -> list[Layer]:
     """Give layers the noise by which each differs from the mean of all, in some rows of the sky.
 
-    In one frame stars too faint to be told apart look like noise. Fewer than `ENOUGH` stay as they
-    are.
+    In one frame stars too faint to be told apart look like noise. Of fewer than `ENOUGH` the mean
+    does not tell which is the noisier: all are changed alike.
     """
     ny = middle.light.shape[0]
-    if len(layers) < ENOUGH:
-        return list(layers)
     starts = np.linspace(0, max(ny - SAMPLE_ROWS, 0), N_SAMPLES).astype(int)
     samples = [
         _sample(layers, middle, clip_sigma, slice(int(start), int(min(start + SAMPLE_ROWS, ny))))
         for start in starts
     ]
-    settled = []
-    for layer in layers:
-        pulls = np.concatenate([one.pulls_of(layer, middle, clip_sigma) for one in samples])
-        known = len(pulls) >= FEWEST_PULLS
-        more = robust_scatter(pulls) if known else 1.0
-        settled.append(replace(layer, noise=layer.noise * more))
-    return settled
+    pulls = (
+        np.concatenate([one.pulls_of(layer, middle, clip_sigma) for one in samples])
+        for layer in layers
+    )
+    if len(layers) < ENOUGH:
+        more = [_scatter(np.concatenate(list(pulls)))] * len(layers)
+    else:
+        more = [_scatter(one) for one in pulls]
+    pairs = zip(layers, more, strict=True)
+    return [replace(layer, noise=layer.noise * factor) for layer, factor in pairs]
+
+
+def _scatter(pulls: np.ndarray) -> float:
+    """Scatter of pulls, 1 where too few tell it."""
+    return robust_scatter(pulls) if len(pulls) >= FEWEST_PULLS else 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,6 +209,8 @@ class Sample:
         (one,) = values_of([layer], middle, clip_sigma, self.rows)
         here = self.dark & one.used
         share = 1 / one.variance[here] / self.weight[here]
+        if (share > ALONE).any():
+            return np.empty(0)
         left = variance_share(layer.mapping, self.rows)[here]
         return (one.light - self.mean)[here] / np.sqrt(one.variance[here] * left * (1 - share))
 
@@ -213,7 +222,7 @@ def _sample(layers: Sequence[Layer], middle: Middle, clip_sigma: float, rows: sl
         sums.add(one, rows, np.where(one.used, 1 / one.variance, np.float32(0)))
         number += one.used
     total = np.maximum(sums.weight, 1e-30)
-    dark = (np.abs(light) < CLIP_DARK / np.sqrt(total)) & (number >= ENOUGH)
+    dark = (np.abs(light) < CLIP_DARK / np.sqrt(total)) & (number >= min(ENOUGH, len(layers)))
     return Sample(rows, sums.light / total, total, dark)
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dithered import stars_image
 from lightcurve.astrometry.wcs import tangent_wcs
 from lightcurve.core.data import Combine, Solution
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import StackSettings
+from lightcurve.phot.aperture import measure_stars
+from lightcurve.phot.noise import NoiseModel
 from lightcurve.stack.clip import around, find_middle, find_outliers
 from lightcurve.stack.combine import combine, median, median_variance
 from lightcurve.stack.grid import make_grid
@@ -169,3 +172,37 @@ def test_a_grid_beside_all_frames_is_refused(center: str) -> None:
     make_grid(solution, [here], (100, 100), StackSettings(size=(60, 60), center="150.0,20.0"))
     with pytest.raises(InputError):
         make_grid(solution, [here], (100, 100), StackSettings(size=(60, 60), center=center))
+
+
+def test_errors_of_stars_on_resampled_frames(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Neighbours share noise: fluxes in circles of any size scatter by what is told of them."""
+    gain, sky, shape = 2.0, 40.0, (260, 260)
+    v, u = (one.ravel() for one in np.mgrid[20:240:13, 20:240:13].astype(float))
+    light = 300.0
+    layers = []
+    for k in range(8):
+        angle, (du, dv) = rng.uniform(-0.02, 0.02), rng.uniform(-2, 2, 2)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        warp = of_matrix(np.column_stack([turn, np.array([du, dv])]), shape)
+        mapping = map_grid(warp, shape)
+        stars = stars_image(shape, *warp(u, v), np.full(u.size, light), 2.8)
+        frame = rng.poisson(gain * (stars + sky)) / gain - sky
+        resample_rows(surface_of(frame), mapping, slice(0, shape[0])).tofile(tmp_path / f"{k}")
+        noise = np.full(mapping.x.shape, np.sqrt(sky / gain))
+        layers.append(Layer(tmp_path / f"{k}", mapping, noise, 1 / gain, 60.0, 1.0))
+    middle = find_middle(layers, 2.8, 500)
+    (block,) = combine(layers, middle, StackSettings(combine="mean"), 500)
+    dark = np.isfinite(block.light) & (block.light < 3 * block.error)
+    of_sums = float(np.sqrt(np.median((block.sky_variance / block.error**2)[dark])))
+    assert 1.08 < of_sums < 1.2
+    radii = np.array([1.5, 2.5, 4.0])
+    good = np.zeros(shape, np.uint8)
+    phot = measure_stars(
+        block.light, good, u, v, radii, (6.0, 9.0),
+        NoiseModel(gain_e_per_adu=8 * gain, of_sums=of_sums), max_shift=0.0,
+    )  # fmt: skip
+    for k in range(3):
+        flux, error = phot.flux[:, k], phot.flux_err[:, k]
+        pulls = (flux - np.nanmedian(flux)) / error
+        assert np.isfinite(pulls).sum() > 200
+        assert np.nanstd(pulls) == pytest.approx(1, abs=0.11)

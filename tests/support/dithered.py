@@ -35,6 +35,11 @@ class Dithered:
     spoilt: dict[int, dict[str, float]] = field(default_factory=dict)  # frame: fwhm, transparency
     band: str = "r"
     night: str = "2026-03-05T03:00:00"
+    # Of a further night of the same seed: how the camera lies, its first frame, its own noise.
+    turned_deg: float = 0.0
+    moved: tuple[float, float] = (0.0, 0.0)
+    first: int = 0
+    dice: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,11 +84,12 @@ def render(folder: Path, spec: Dithered, seed: int = 1) -> Truth:
     flux = np.exp(rng.uniform(*np.log(spec.flux), spec.n_stars))
     middle = np.array([(nx - 1) / 2, (ny - 1) / 2])
     matrices, fwhms, clear = [], [], []
+    rng = rng if spec.dice is None else np.random.default_rng([seed, spec.dice])
     v, u = np.mgrid[0:ny, 0:nx]
     for k in range(spec.n_frames):
-        angle = np.radians(rng.uniform(-spec.turn_deg, spec.turn_deg))
+        angle = np.radians(spec.turned_deg + rng.uniform(-spec.turn_deg, spec.turn_deg))
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        shift = rng.uniform(-spec.dither, spec.dither, 2)
+        shift = spec.moved + rng.uniform(-spec.dither, spec.dither, 2)
         matrix = np.column_stack([turn, middle + shift - turn @ middle])
         told = spec.spoilt.get(k, {})
         fwhm = told.get("fwhm", rng.uniform(*spec.fwhm))
@@ -96,7 +102,9 @@ def render(folder: Path, spec: Dithered, seed: int = 1) -> Truth:
         pixels[hits] += rng.uniform(500, 20000, spec.cosmics)
         if k == spec.trail:
             pixels[np.abs(v - 30 - 0.6 * u) < 1.5] += 3000
-        _write(folder / f"light_{k:03d}.fits", pixels / spec.gain + 100, matrix, spec, k)
+        _write(
+            folder / f"light_{spec.first + k:03d}.fits", pixels / spec.gain + 100, matrix, spec, k
+        )
         matrices.append(matrix)
         fwhms.append(fwhm)
         clear.append(through)
