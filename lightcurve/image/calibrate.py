@@ -341,7 +341,7 @@ def frame_limits(
     noise = prepared.camera.noise
     return measure_limits(
         empty, radius_px=radius,
-        pixel_rms=float(np.median(background.rms) * noise.of_sum(np.pi * radius**2)),
+        pixel_rms=float(np.median(background.rms) * noise.of_circle(np.array(np.pi * radius**2))),
         n_sky=np.pi * (outer**2 - inner**2), gain_e_per_adu=noise.gain_e_per_adu,
         zero_point=_value(zero_point), exposure_s=prepared.exposure_s,
     )  # fmt: skip

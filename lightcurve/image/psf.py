@@ -195,8 +195,7 @@ def _fit(
 
 def _of_sum(prepared: Prepared, psf: Psf) -> float:
     """Variance of the sky in a sum over the PSF over that of its pixels: 1 but for a stack."""
-    area = max(4 * np.pi * (psf.fwhm / 2.355) ** 2, 1.0)  # that a Gaussian's noise is of
-    return float(prepared.camera.noise.of_sum(area)) ** 2
+    return prepared.camera.noise.of_profile(psf.fwhm) ** 2
 
 
 def _again(

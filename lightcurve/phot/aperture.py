@@ -135,7 +135,7 @@ def measure_stars(
     flags |= _star_flags(centred, n_sky, there)
     flux = np.where(flags & (Flag.EDGE | Flag.FEW_SKY_PIXELS), np.nan, flux)
     flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
-    variance = (sky_std[:, None] * noise.of_sum(area)) ** 2
+    variance = (sky_std[:, None] * noise.of_circle(area)) ** 2
     error = flux_error(flux, area, variance, n_sky[:, None], noise.gain_e_per_adu)
     if mended:
         of_mended, error = mended.judge(error)

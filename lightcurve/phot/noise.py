@@ -29,13 +29,22 @@ class NoiseModel:
     dark_e: float = 0.0
     of_sums: float = 1.0
 
-    def of_sum(self, area: np.ndarray | float) -> np.ndarray | float:
-        """Noise of a sum of `area` pixels over that of these added in quadrature.
+    def of_circle(self, area: np.ndarray) -> np.ndarray:
+        """Noise of a sum in circles over that of `area` pixels added in quadrature, at least 1.
 
-        ``N - (N - 1) / sqrt(n)``, N being `of_sums`: next to a square's edge, of sqrt(n) pixels,
-        half of the neighbours are missing. area: an array of any shape, at least 1 pixel.
+        ``N - 2 (N - 1) / sqrt(n)``, N being `of_sums`, n the area: at the rim neighbours are
+        missing, and pixels that are cut count in part. area: an array of any shape, pixels.
         """
-        return self.of_sums - (self.of_sums - 1) / np.sqrt(area)
+        return np.maximum(self.of_sums - 2 * (self.of_sums - 1) / np.sqrt(area), 1.0)
+
+    def of_profile(self, fwhm_px: float) -> float:
+        """Noise of a sum weighted by a profile over that of its pixels in quadrature.
+
+        ``1 + (N - 1) exp(-1 / 4 sigma^2)``: what a Gaussian has of the noise that a pixel shares
+        with the next.
+        """
+        sigma = max(fwhm_px / 2.355, 1e-3)
+        return float(1 + (self.of_sums - 1) * np.exp(-1 / (4 * sigma**2)))
 
 
 def flux_error(

@@ -121,7 +121,8 @@ def test_dark_current_without_an_exposure_is_not_left_out_in_silence(caplog):
         (TIMED, 30.0, "30 e- in 60 s"),
         (("DATE-AVG= '2026-01-01T00:00:30.0'",), 0.0, "0.5 e-/s"),
     ):
-        frame = SimpleNamespace(exposure=exposure_of(*cards), pixels=np.zeros((9, 9), np.float32))
+        pixels = np.zeros((9, 9), np.float32)
+        frame = SimpleNamespace(exposure=exposure_of(*cards), pixels=pixels, header={})
         camera = settle_camera([frame], None, made)
         assert camera.noise.dark_e == electrons
         assert {value.name: value.text for value in camera.values}["dark"] == told
@@ -144,7 +145,7 @@ def test_a_level_beyond_which_pixels_count_on_is_doubted(
 ) -> None:
     pixels = np.full((100, 100), 1000, np.uint16)
     pixels.flat[:n] = np.linspace(0.95 * top, top, n)
-    frame = SimpleNamespace(exposure=exposure_of(*TIMED, *cards), pixels=pixels)
+    frame = SimpleNamespace(exposure=exposure_of(*TIMED, *cards), pixels=pixels, header={})
     camera = settle_camera([frame], None, make_settings({}))
     (level,) = [value for value in camera.values if value.name == "saturation"]
     assert (level.guessed, "--saturation" in level.source) == (told, told)

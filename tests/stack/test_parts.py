@@ -174,11 +174,13 @@ def test_a_grid_beside_all_frames_is_refused(center: str) -> None:
         make_grid(solution, [here], (100, 100), StackSettings(size=(60, 60), center=center))
 
 
-def test_errors_of_stars_on_resampled_frames(tmp_path: Path, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(("light", "apart", "within"), [(0.0, 6, 0.05), (300.0, 13, 0.11)])
+def test_errors_of_stars_on_resampled_frames(
+    tmp_path: Path, rng: np.random.Generator, light: float, apart: int, within: float
+) -> None:
     """Neighbours share noise: fluxes in circles of any size scatter by what is told of them."""
     gain, sky, shape = 2.0, 40.0, (260, 260)
-    v, u = (one.ravel() for one in np.mgrid[20:240:13, 20:240:13].astype(float))
-    light = 300.0
+    v, u = (one.ravel() for one in np.mgrid[20:240:apart, 20:240:apart].astype(float))
     layers = []
     for k in range(8):
         angle, (du, dv) = rng.uniform(-0.02, 0.02), rng.uniform(-2, 2, 2)
@@ -190,19 +192,29 @@ def test_errors_of_stars_on_resampled_frames(tmp_path: Path, rng: np.random.Gene
         resample_rows(surface_of(frame), mapping, slice(0, shape[0])).tofile(tmp_path / f"{k}")
         noise = np.full(mapping.x.shape, np.sqrt(sky / gain))
         layers.append(Layer(tmp_path / f"{k}", mapping, noise, 1 / gain, 60.0, 1.0))
-    middle = find_middle(layers, 2.8, 500)
-    (block,) = combine(layers, middle, StackSettings(combine="mean"), 500)
+    (block,) = combine(
+        layers, find_middle(layers, 2.8, 500), StackSettings(combine="mean"), 500
+    )  # fmt: skip
     dark = np.isfinite(block.light) & (block.light < 3 * block.error)
     of_sums = float(np.sqrt(np.median((block.sky_variance / block.error**2)[dark])))
     assert 1.08 < of_sums < 1.2
-    radii = np.array([1.5, 2.5, 4.0])
-    good = np.zeros(shape, np.uint8)
+    camera = NoiseModel(gain_e_per_adu=8 * gain, of_sums=of_sums)
     phot = measure_stars(
-        block.light, good, u, v, radii, (6.0, 9.0),
-        NoiseModel(gain_e_per_adu=8 * gain, of_sums=of_sums), max_shift=0.0,
+        block.light, np.zeros(shape, np.uint8), u, v, np.array([1.5, 2.5, 4.0]), (6.0, 9.0),
+        camera, max_shift=0.0,
     )  # fmt: skip
     for k in range(3):
         flux, error = phot.flux[:, k], phot.flux_err[:, k]
         pulls = (flux - np.nanmedian(flux)) / error
         assert np.isfinite(pulls).sum() > 200
-        assert np.nanstd(pulls) == pytest.approx(1, abs=0.11)
+        assert np.nanstd(pulls) == pytest.approx(1, abs=within)
+    # A profile that lies still, by its own pixels: what a fit weighs.
+    y, x = np.mgrid[-6:7, -6:7]
+    profile = np.exp(-(x**2 + y**2) / (2 * (2.8 / 2.355) ** 2))
+    sums = np.array([
+        (block.light[int(b) - 6 : int(b) + 7, int(a) - 6 : int(a) + 7] * profile).sum()
+        for a, b in zip(u, v, strict=True)
+    ])  # fmt: skip
+    alone = np.nanmedian(block.error[dark]) * np.sqrt((profile**2).sum())
+    if light == 0:
+        assert np.nanstd(sums) / alone == pytest.approx(camera.of_profile(2.8), rel=within)

@@ -17,6 +17,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames.read import read_frame
+from lightcurve.setup.camera import settle_camera
 from lightcurve.stack.check import Verdict
 from lightcurve.stack.story import Stack, stack_folder
 
@@ -110,6 +111,12 @@ def test_file_is_read_back_with_its_marks(stack: Stack) -> None:
         assert (np.isnan(hdus[0].data) == gaps).all()
     # Ten frames like these have about ten times the gain of one.
     assert frame.exposure.gain_e_per_adu == pytest.approx(20, rel=0.2)
+
+
+def test_the_noise_that_pixels_share_is_read_of_the_header(stack: Stack) -> None:
+    camera = settle_camera([read_frame(stack.path)], None, settings_of())
+    assert camera.noise.of_sums == pytest.approx(stack.stacked.sums, abs=1e-3)
+    assert any("NOISECOR" in value.source for value in camera.values)
 
 
 def test_pixels_alone(night: tuple, tmp_path: Path) -> None:
