@@ -43,7 +43,7 @@ RADIUS = 3.0
 N_CIRCLES = 4000
 CELL = 9  # px: one star is put into each
 SNR = 10.0  # that it has at the best in the stack of half the frames
-DARK = 3.0  # of a frame's noise: more light of others would add to it
+DARK = 1.0  # of a frame's noise: more light of others would add to it
 SIMULATED = {
     "20 frames, sky-limited": Dithered(20, (512, 512), 400, sky=1500.0, trail=4),
     "8 frames, 2.1 to 2.6 px": Dithered(8, (512, 512), 300, (2.1, 2.6), sky=200.0),
