@@ -20,7 +20,9 @@ from lightcurve.stack.pictures import smoothed
 MAX_STARS, NARROW, MIN_STARS_WANTED = 120, 11, 30  # of a kernel so wide, and of any
 STAMP_FWHM = 2.5  # half the stamp of a star
 CORE_FWHM = 1.0  # of a star, where what is left over tells how good the kernel is
-DIPOLE = 0.5  # of a peak: so deep a hole beside it, and it is a star that was not matched
+# Of a peak: so deep a hole beside it, and it is a star that was not matched. Two like images of a
+# star, a little off each other, have peak and hole 1.2 FWHM apart, seen through the PSF.
+DIPOLE, DIPOLE_FWHM = 0.5, 1.2
 HOLE_SIGMA = 3.5  # that the hole has: noise digs some of 2.5 beside every tenth peak
 CORE_SHARE = 0.2  # of the peak: pixels above it are the core
 SHARES = np.geomspace(1e-4, 1.0, 200)  # of a star's light that may be left over
@@ -287,9 +289,12 @@ def _peaks(found: Difference, sign: float, threshold: float) -> tuple[np.ndarray
 def _change(found: Difference, sign: float, i: int, j: int) -> Change:
     """Measure one peak, to a part of a pixel, and judge whether it looks like a star."""
     reach = int(np.ceil(1.5 * found.fwhm))
-    cut = (slice(max(j - reach, 0), j + reach + 1), slice(max(i - reach, 0), i + reach + 1))
+    ny, nx = found.light.shape
+    cut = tuple(slice(max(k - reach, 0), min(k + reach + 1, n)) for k, n in ((j, ny), (i, nx)))
     even, bare = sign * found.even, sign * found.bare
-    hole = (even[cut] < -DIPOLE * even[j, i]) & (bare[cut] < -HOLE_SIGMA)
+    v, u = np.ogrid[cut]
+    beside = np.hypot(u - i, v - j) <= DIPOLE_FWHM * found.fwhm
+    hole = (even[cut] < -DIPOLE * even[j, i]) & (bare[cut] < -HOLE_SIGMA) & beside
     dx, dy = (_vertex(even, i, j, axis) for axis in (0, 1))
     reason = ""
     if hole.any():
