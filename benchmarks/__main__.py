@@ -21,6 +21,7 @@ CAMPAIGNS = {
     "injection",
     "kills",
     "live",
+    "looks",
     "tables",
     "purity",
     "stops",
