@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 TIED_SNR, MIN_TIED = 30.0, 20  # stars that tie the PSF's magnitudes to the aperture's
 TIED_FWHM, TIED_SHARE = 2.0, 0.01  # no neighbour of theirs so near has such a share of light
 TIED_ERROR, TIED_ORDER = 0.005, 2  # mag, of each at least; of a polynomial of the place
+MIN_PROVEN, CHANCE = 10, 0.001  # standards that tell scatter, and how seldom by chance alone
 HALF_FWHM = 5.0  # half width of a Moffat profile's grid
 MIN_SNR = 10.0  # of a standard: fainter ones are found when noise makes them brighter
 
@@ -176,8 +177,8 @@ def _magnitudes(
             mag, err = apply_zero_point(zero_point, *inst, colour)
         kinds.append(Magnitudes(name, text, *inst, zero_point, mag, err))
     if sources.psf_phot is not None:
-        psf = replace(kinds[-1], by_psf=True)
-        kinds[-1] = _tied(tie, psf, kinds[main], rows[serves], colour)
+        kinds[-1] = replace(kinds[-1], by_psf=True)
+        kinds = _tied_kinds(tie, kinds, main, rows[serves], colour)
     return tuple(kinds), notes
 
 
@@ -211,36 +212,67 @@ def _by_place(
     return psf + offset - float(np.median(offset[tie]))
 
 
+def _tied_kinds(
+    tie: np.ndarray,
+    kinds: list[Magnitudes],
+    main: int,
+    rows: np.ndarray,
+    colour: np.ndarray | None,
+) -> list[Magnitudes]:
+    """Put the PSF's magnitudes on the scale of the main aperture's, or in a crowd all on the PSF's.
+
+    Standards are few, and bright ones among them are what a PSF fits worst: by them alone the two
+    kinds would differ by more than they can. But where stars crowd, their light in the annulus
+    makes the sky too high for apertures, and faint standards, the most, too faint. Then those
+    scatter more about their zero point than the PSF's do.
+    """
+    psf, aperture = kinds[-1], kinds[main]
+    if psf.zero_point is None or aperture.zero_point is None or len(tie) < MIN_TIED:
+        return kinds
+    if _agrees_better(psf.zero_point, aperture.zero_point):
+        return [*(_tied(tie, one, psf, rows, colour) for one in kinds[:-1]), psf]
+    return [*kinds[:-1], _tied(tie, psf, aperture, rows, colour)]
+
+
+def _agrees_better(one: ZeroPoint, other: ZeroPoint) -> bool:
+    """Tell whether the standards of one scatter less by more than chance has it (F test)."""
+    from scipy.special import fdtrc
+
+    if min(one.n_used, other.n_used) <= MIN_PROVEN:
+        return False
+    ratio = (other.scatter / max(one.scatter, 1e-9)) ** 2
+    return bool(fdtrc(other.n_used - 1, one.n_used - 1, ratio) < CHANCE)
+
+
 def _tied(
     tie: np.ndarray,
-    psf: Magnitudes,
-    aperture: Magnitudes,
+    one: Magnitudes,
+    other: Magnitudes,
     rows: np.ndarray,
     colour: np.ndarray | None,
 ) -> Magnitudes:
-    """Put the PSF's magnitudes on the scale of the aperture's, by all bright stars that are alone.
-
-    Standards are few, and bright ones among them are what a PSF fits worst: by them alone the two
-    kinds would differ by more than they can.
-    """
-    whole = aperture.zero_point
-    if whole is None or psf.zero_point is None or len(tie) < MIN_TIED:
-        return psf
-    difference = (aperture.inst - psf.inst)[tie]
+    """Put one kind of magnitudes on the scale of another, by all bright stars that are alone."""
+    whole = other.zero_point
+    if whole is None or one.zero_point is None:
+        return one
+    difference = (other.inst - one.inst)[tie]
+    difference = difference[np.isfinite(difference)]
+    if len(difference) < MIN_TIED:
+        return one
     offset = float(np.median(difference))
     # The scatter by the median too, for variables and blends are among them.
     err = median_error(difference)
-    residual = whole.residual + (aperture.inst - psf.inst)[rows] - offset
+    residual = whole.residual + (other.inst - one.inst)[rows] - offset
     zero_point = replace(
         whole, value=whole.value + offset, err=float(np.hypot(whole.err, err)), residual=residual,
         scatter=float(np.nanstd(residual[whole.used])),
     )  # fmt: skip
-    mag, mag_err = apply_zero_point(zero_point, psf.inst, psf.inst_err, colour)
+    mag, mag_err = apply_zero_point(zero_point, one.inst, one.inst_err, colour)
     log.info(
-        "PSF magnitudes tied to those in the %s by %d stars: %+.4f +- %.4f mag",
-        aperture.text, len(tie), offset, err,
+        "magnitudes (%s) tied to those in the %s by %d stars: %+.4f +- %.4f mag",
+        one.text, other.text, len(difference), offset, err,
     )  # fmt: skip
-    return replace(psf, zero_point=zero_point, mag=mag, err=mag_err)
+    return replace(one, zero_point=zero_point, mag=mag, err=mag_err)
 
 
 def _pairs(
