@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,6 +183,8 @@ def read_star_list(path: Path) -> StarList:
 
 def _is_binary(path: Path) -> bool:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False  # what a pipe holds comes once
         with path.open("rb") as file:
             return file.read(6) == b"SIMPLE"
     except OSError as error:

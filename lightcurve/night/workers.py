@@ -6,6 +6,7 @@ result is kept as it comes.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -166,6 +167,16 @@ def _in_pool(
         yield path, failed if results is None else results[0]
 
 
+async def _identity(address: str) -> None:
+    """Ask who is there; raises what Dask does, or ValueError where it is no scheduler."""
+    from distributed import rpc
+
+    async with rpc(address, timeout=CLUSTER_TIMEOUT_S) as who:
+        if (await who.identity()).get("type") != "Scheduler":
+            msg = "no scheduler"
+            raise ValueError(msg)
+
+
 @contextmanager
 def _cluster(address: str) -> Iterator[Any]:
     try:
@@ -174,8 +185,10 @@ def _cluster(address: str) -> Iterator[Any]:
         msg = f"--cluster {address}: needs Dask: pip install 'lightcurve[cluster]'"
         raise InputError(msg) from error
     try:
+        # Of somebody who takes a call and says nothing its client never lets go.
+        asyncio.run(asyncio.wait_for(_identity(address), CLUSTER_TIMEOUT_S))
         client = Client(address, timeout=CLUSTER_TIMEOUT_S, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # of whatever speaks there
         msg = f"--cluster {address}: no scheduler answers there within {CLUSTER_TIMEOUT_S:g} s"
         raise InputError(msg) from error
     with client:

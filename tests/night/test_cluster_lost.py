@@ -5,10 +5,14 @@ The cluster is a stand-in that raises what Dask raises; `test_cluster` has a rea
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -82,3 +86,39 @@ def test_a_cluster_that_goes_away_is_one_line(error: Exception) -> None:
     assert [next(frames)[0] for _ in range(4)] == PATHS[:4]  # kept before it went away
     with pytest.raises(InputError, match=r"went away.*goes on from here"):
         next(frames)
+
+
+def say_nothing(caller: socket.socket) -> None:
+    caller.recv(1 << 16)
+    time.sleep(1)
+
+
+def speak_http(caller: socket.socket) -> None:
+    caller.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def hang_up(caller: socket.socket) -> None:
+    caller.close()
+
+
+@pytest.mark.parametrize("answer", [say_nothing, speak_http, hang_up])
+def test_whoever_is_no_scheduler_is_told_in_time(answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "CLUSTER_TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    caller, _ = server.accept()
+                    with caller, suppress(OSError):
+                        answer(caller)
+
+        thread = Thread(target=serve, daemon=True)
+        thread.start()
+        begin = time.monotonic()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(InputError, match="no scheduler answers"), workers._cluster(address):
+            pass
+        assert time.monotonic() - begin < 10
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
