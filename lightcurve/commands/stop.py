@@ -6,7 +6,6 @@ Loaded before everything else, for libraries take a second to load: it must be l
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import select
 import signal
@@ -45,7 +44,7 @@ class Stop:
             return
         waked, wake = os.pipe()
         os.set_blocking(wake, False)
-        numbers = {getattr(signal, name) for name in ASKED_BY}
+        numbers = [getattr(signal, name) for name in ASKED_BY]
         for number in numbers:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._end)
@@ -58,7 +57,7 @@ class Stop:
         """Say once that the program ends, and end it: what was half loaded cannot be used."""
         if self._told.acquire(blocking=False):
             if "--json" in sys.argv[1:]:
-                _write(1, json.dumps({"error": STOPPED}, indent=2))
+                _write(1, f'{{\n  "error": "{STOPPED}"\n}}')
             _write(2, ("", CLEAR_LINE)[os.isatty(2)] + f"lightcurve: {STOPPED}")
         os._exit(self.status)
 
@@ -75,7 +74,7 @@ class Stop:
         # What is interrupted where nothing can be raised is no news.
         sys.excepthook = sys.unraisablehook = threading.excepthook = _say_nothing
 
-    def _watch(self, waked: int, numbers: set[int]) -> None:
+    def _watch(self, waked: int, numbers: list[int]) -> None:
         while (number := os.read(waked, 1)[0]) not in numbers:
             pass
         time.sleep(GRACE_S)

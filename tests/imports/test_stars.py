@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from threading import Thread
+
 import numpy as np
 import pytest
 
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import make_settings
-from lightcurve.imports.stars import take_stars
+from lightcurve.imports.stars import read_star_list, take_stars
 
 HAT_P_32 = "02:04:10.28,+46:41:16.2"
 APERTURES = """.aperture.radius=15.0
@@ -140,3 +143,12 @@ def test_no_file_and_no_list(tmp_path):
     binary.write_bytes(b"SIMPLE" + bytes(np.arange(200, dtype=np.uint8)))
     with pytest.raises(InputError, match=r"image\.fits"):
         take_stars(make_settings({"stars": {"file": str(binary)}}))
+
+
+def test_a_list_may_come_through_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_text, args=("ra,dec\n10.5,20.5\n10.6,20.6\n",))
+    writer.start()
+    assert len(read_star_list(pipe).stars) == 2
+    writer.join()
