@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from lightcurve.aij.cut_table import CutTable, cut_table
 from lightcurve.aij.relative_flux import ratio
 from lightcurve.core.constants import DAY_S, MJD_ZERO
 from lightcurve.core.data import About, Note
 from lightcurve.core.errors import InputError
-from lightcurve.core.table_text import MISSING, csv_rows, parse_numbers, read_text
+from lightcurve.core.table_text import decimal_comma, parse_numbers, read_text
 from lightcurve.core.times import only_julian_dates
 from lightcurve.core.words import COLUMNS
 
@@ -24,6 +25,7 @@ __all__ = [
     "AijTable",
     "read_aij_table",
     "relative_flux",
+    "table_of_cells",
 ]
 
 STAR_COLUMN = re.compile(r"^(?P<quantity>.+)_(?P<star>[TC]\d+)(?P<suffix>(_[a-z]+)*)$")
@@ -32,78 +34,30 @@ WANTED = ("Label", "JD_UTC", "BJD_TDB", "AIRMASS", "EXPTIME", "Source_Radius", "
 WANTED_PER_STAR = ("Source-Sky", "Source_Error", "rel_flux", "rel_flux_err", "X(FITS)", "RA")
 SHORT_DATES = {"J.D.-2400000": 2400000.0, "MJD": MJD_ZERO}
 LOWEST_MJD, HIGHEST_MJD = 10000, 100000
-AAVSO_EXTENDED = (
-    *("NAME", "DATE", "MAG", "MERR", "FILT", "TRANS", "MTYPE", "CNAME", "CMAG", "KNAME", "KMAG"),
-    *("AMASS", "GROUP", "CHART", "NOTES"),
-)
 AAVSO_DATES = {"JD": "JD_UTC", "HJD": "HJD_UTC"}  # UTC by its rules, where none is told
-TOLD = re.compile(r"#\s*([A-Za-z][\w /-]*?)\s*[=:]\s*(.*)")
 COARSE_DAYS = 0.0005  # half of the last of three decimals
 
 
-def split_cells(lines: list[str], name: str) -> list[list[str]]:
-    """Cut lines, none of them empty, into cells by the separator of the first one."""
-    if not lines:
-        msg = f"{name}: empty, no table in it"
+def name_columns(cut: CutTable, columns: Sequence[str] | None, name: str) -> list[str]:
+    """Take the names of the columns: those given, else the header's.
+
+    Raises InputError where there are none, or another number than of columns.
+    """
+    width = len(cut.header or cut.rows[0])
+    if columns is None and not cut.header:
+        msg = (
+            f"{name}: no header line, {width} columns starting {', '.join(cut.rows[0][:3])}; "
+            "name them with --columns, such as BJD_TDB,rel_flux_T1,rel_flux_err_T1 or "
+            "JD_UTC,mag,mag_err"
+        )
         raise InputError(msg)
-    first = lines[0]
-    headerless = all(_is_number(c) for c in re.split(r"[\s,;]+", first.strip()))
-    if "\t" in first and not headerless:
-        return [[c.strip().strip('"') for c in line.split("\t")] for line in lines]
-    if "," in first or ";" in first:
-        delimiter = "," if first.count(",") >= first.count(";") else ";"
-        return [[c.strip() for c in row] for row in csv_rows(lines, name, delimiter)]
-    return [line.split() for line in lines]
-
-
-def uncomment(lines: list[str]) -> list[str]:
-    """Leave comments out, but keep the one that names the columns of bare numbers below it."""
-    body = [line for line in lines if not line.startswith("#")]
-    comments = [line for line in lines if line.startswith("#") and not line.startswith("# AIJ_")]
-    if not body or not comments:
-        return body
-    first, last = (re.split(r"[\s,;]+", x.strip()) for x in (body[0], comments[-1].lstrip("# ")))
-    if all(map(_is_number, first)):
-        return [comments[-1].lstrip("# "), *body] if len(last) >= len(first) > 1 else body
-    if _told(lines).get("TYPE", "").upper() == "EXTENDED":  # words, too, and a header if it likes
-        names = comments[-1].lstrip("# ")
-        separator = max(",;\t", key=body[0].count)
-        headed = names.count(separator) == body[0].count(separator)
-        return [names if headed else separator.join(AAVSO_EXTENDED), *body]
-    return body
-
-
-def take_header(
-    rows: list[list[str]], columns: Sequence[str] | None, name: str
-) -> tuple[list[str], list[list[str]]]:
-    """Separate the header from the rows; where tables were joined, drop its repetitions."""
-    first = rows[0]
-    if len(first) < 2:
-        msg = f"{name}: not a table, its first line has a single cell: {first[0][:40]!r}"
+    if columns is not None and len(columns) != width:
+        msg = f"{name}: {len(columns)} names in --columns for {width} columns"
         raise InputError(msg)
-    if all(_is_number(c) for c in first):
-        if columns is None:
-            msg = (
-                f"{name}: no header line, {len(first)} columns starting {', '.join(first[:3])}; "
-                "name them with --columns, such as BJD_TDB,rel_flux_T1,rel_flux_err_T1 or "
-                "JD_UTC,mag,mag_err"
-            )
-            raise InputError(msg)
-        _check_number(columns, first, name)
-        return [_canonical(c) for c in columns], rows
-    body = [row for row in rows[1:] if row != first]
-    if not body:
+    if not cut.rows:
         msg = f"{name}: a header but no rows"
         raise InputError(msg)
-    names = columns or first
-    _check_number(names, first, name)
-    return [_canonical(c) for c in names], body
-
-
-def _check_number(names: Sequence[str], first: Sequence[str], name: str) -> None:
-    if len(names) != len(first):
-        msg = f"{name}: {len(names)} names in --columns for {len(first)} columns"
-        raise InputError(msg)
+    return [_canonical(c) for c in columns or cut.header]
 
 
 def _canonical(name: str) -> str:
@@ -124,15 +78,6 @@ def gather_columns(
     header: list[str], rows: list[list[str]], notes: list[Note]
 ) -> dict[str, list[str]]:
     """Turn rows into columns; of a repeated name the first counts, row numbers are left out."""
-    width = len(header)
-    ragged = [k for k, row in enumerate(rows, start=1) if len(row) != width]
-    if ragged:
-        text = (
-            f"{len(ragged)} rows (first: {ragged[0]}) do not have the header's {width} cells; "
-            "what is missing is NaN"
-        )
-        notes.append(Note(text))
-        rows = [row[:width] + [""] * (width - len(row)) for row in rows]
     table: dict[str, list[str]] = {}
     for column, values in zip(header, zip(*rows, strict=True), strict=True):
         if not column:
@@ -146,14 +91,6 @@ def gather_columns(
         else:
             table[column] = list(values)
     return table
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return text.strip().lower() in MISSING
-    return True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,6 +117,8 @@ class AijTable:
         What it has but cannot be used, and why.
     told : mapping of str to str
         From lines such as ``#KEY=value`` and ``#Key: value``; keys in capitals.
+    units : mapping of str to str
+        By column, where the table tells.
     """
 
     name: str
@@ -191,6 +130,7 @@ class AijTable:
     missing: tuple[str, ...]
     unusable: tuple[Note, ...]
     told: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -244,39 +184,51 @@ def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) ->
     name = Path(path).name
     lines = [line for line in read_text(path).split("\n") if line.strip()]
     metadata = dict(_metadata(line) for line in lines if line.startswith("# AIJ_"))
-    rows = split_cells(uncomment(lines), name)
-    header, rows = take_header(rows, columns, name)
-    told = _told(lines)
-    header = _name_dates(header, told, name)
     notes: list[Note] = []
-    cells = gather_columns(header, rows, notes)
-    numbers, words = {}, {}
+    cut = cut_table(lines, name, notes)
+    header = _name_dates(name_columns(cut, columns, name), cut.told, name)
+    units = {new: cut.units[old] for old, new in zip(cut.header, header, strict=False)
+             if old in cut.units}  # fmt: skip
+    cells = gather_columns(header, cut.rows, notes)
+    table = table_of_cells(name, cells, notes, told=cut.told, units=units)
+    return replace(table, metadata=metadata)
+
+
+def table_of_cells(
+    name: str,
+    cells: Mapping[str, Sequence[str]],
+    notes: Sequence[Note] = (),
+    *,
+    told: Mapping[str, str],
+    units: Mapping[str, str],
+) -> AijTable:
+    """Make a table of its columns of text: numbers where all of a column are, else words.
+
+    cells: text by column, all of one length. notes: what was odd so far.
+    """
+    notes, numbers, words = list(notes), {}, {}
+    comma_is_point = decimal_comma([c for values in cells.values() for c in values])
     for column, values in cells.items():
         # "<14.5": fainter than that, no measurement
-        array = parse_numbers(["" if value[:1] in "<>" else value for value in values])
+        bare = ["" if value[:1] in {"<", ">"} else value for value in values]
+        array = parse_numbers(bare, comma_is_point=comma_is_point)
         if array is None or column == "Label":
             words[column] = np.array(values, dtype=str)
         else:
             numbers[column] = array
     stars = _stars(numbers)
-    empty = np.full(len(rows), "", dtype=str)
     return AijTable(
         name=name,
-        labels=words.pop("Label", empty),
+        labels=words.pop("Label", np.full(len(next(iter(cells.values()))), "", dtype=str)),
         stars=stars,
         columns=numbers,
         words=words,
-        metadata=metadata,
+        metadata={},
         missing=_missing({*cells}, stars),
         unusable=(*notes, *_unusable(numbers, words)),
         told=told,
+        units=units,
     )
-
-
-def _told(lines: list[str]) -> dict[str, str]:
-    """Read what comments say of the table; of a key that is repeated the first counts."""
-    found = [m.groups() for line in lines if (m := TOLD.fullmatch(line.rstrip()))]
-    return {key.upper(): value for key, value in reversed(found)}
 
 
 def _name_dates(header: list[str], told: Mapping[str, str], name: str) -> list[str]:

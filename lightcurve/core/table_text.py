@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = [
     "cell",
     "csv_rows",
     "csv_text",
+    "decimal_comma",
     "joined",
     "parse_numbers",
     "printable",
@@ -25,7 +27,13 @@ __all__ = [
 ]
 
 # What stands for no number, in small letters.
-MISSING = {"", "nan", "-nan", "null", "none", "n/a", "na", "inf", "-inf", "infinity", "-infinity"}
+MISSING = {
+    *("", "nan", "-nan", "null", "none", "n/a", "na", "inf", "-inf", "infinity", "-infinity"),
+    *("--", "---", "...", "<na>", "masked", "#n/a", "#div/0!", "#value!", "#num!", "#ref!"),
+}
+NUMBER = re.compile(r"[+\u2212-]?[\d.,'\u2019\u00a0\u202f\u2009]*\d[.,]?([eEdD][+-]?\d+)?")
+GROUP = re.compile(r"(?<=\d)['\u2019\u00a0\u202f\u2009](?=\d{3})")
+THOUSANDS = re.compile(r"[+\u2212-]?[1-9]\d{0,2}(,\d{3})+")  # as it may also be a decimal comma
 
 
 def cell(value: Any) -> str:
@@ -113,20 +121,46 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str = ",") -> list[list
         raise InputError(msg) from error
 
 
-def parse_numbers(cells: Sequence[str]) -> np.ndarray | None:
+def parse_numbers(cells: Sequence[str], *, comma_is_point: bool | None = None) -> np.ndarray | None:
     """Turn n cells into numbers (n,), NaN for empty ones; None when one of them is a word.
 
-    A decimal comma is understood.
+    Decimal commas, thousands set apart by commas, points, apostrophes or narrow blanks, and
+    exponents with a D are understood. comma_is_point: what a comma is where these cells do not tell
+    (``1,234``); without it they are words.
     """
     values = [c if c.strip().lower() not in MISSING else "nan" for c in cells]
     try:
         return np.array(values, dtype=float)
     except ValueError:
         pass
-    # Spreadsheets of many countries write a comma for the point.
-    if all(v.count(",") + v.count(".") <= 1 for v in values):
-        values = [v.replace(",", ".") for v in values]
+    values = [_plain_number(value) for value in values]
+    known = decimal_comma(values)
+    comma_is_point = comma_is_point if known is None else known
+    if comma_is_point:
+        values = [value.replace(".", "").replace(",", ".") for value in values]
+    elif comma_is_point is False:
+        values = [value.replace(",", "") for value in values]
     try:
         return np.array(values, dtype=float)
     except ValueError:
         return None
+
+
+def _plain_number(text: str) -> str:
+    """Write a number without what sets thousands apart, with a plain minus and exponent."""
+    text = text.strip()
+    if not NUMBER.fullmatch(text):
+        return text
+    return re.sub(r"(?<=\d)[dD](?=[+-]?\d)", "e", GROUP.sub("", text).replace("\u2212", "-"))
+
+
+def decimal_comma(cells: Sequence[str]) -> bool | None:
+    """Tell whether commas in numbers stand for the decimal point, by those that can be nothing else.
+
+    None where nothing tells: there is no comma, or all are as in ``1,234``, or they contradict.
+    """
+    commas = [cell.strip() for cell in cells if "," in cell]
+    either = [text for text in commas if THOUSANDS.fullmatch(text) and text.count(",") == 1]
+    thousands = [t for t in commas if t.count(",") > 1 or "." in t.rpartition(",")[2]]  # 1,234.5
+    point = len(commas) - len(either) - len(thousands)  # 0,998 and 2459000,123 and 1.234,5
+    return None if bool(thousands) == bool(point) else bool(point)
