@@ -53,6 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
     empty, astropy = Path(home, "bin"), Path(home, "config", "astropy")
     empty.mkdir()
     astropy.mkdir(parents=True)
+    # Older versions of astropy ask for new tables of the Earth's turning at once.
+    (astropy / "astropy.cfg").write_text("[utils.iers.iers]\nauto_download = False\n")
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -40,9 +40,8 @@ def to_votable(table: Table, *, overflow: bool = False, style: str = "binary2") 
     resource.infos.append(Info(name="QUERY_STATUS", value="OK"))
     if overflow:
         resource.infos.append(Info(name="QUERY_STATUS", value="OVERFLOW"))
-    whole.set_all_tables_format("binary2")
     out = io.BytesIO()
-    whole.to_xml(out)
+    whole.to_xml(out, tabledata_format="binary2")
     return out.getvalue()
 
 
