@@ -15,7 +15,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.table_text import MISSING, csv_rows, parse_numbers
 
 MARKS = ("#", "%", "!", "//", '"#')
-TOLD = re.compile(r"\W{0,4}([A-Za-z][\w /-]*?)\s*[=:]\s*([^,;}]*)[,;}]*")
+TOLD = re.compile(r"\W{0,6}([A-Za-z][\w /-]*?)\s*[=:]\s*([^,;}]*)[,;}]*")
 ISO = re.compile(r"\d{4}-\d\d-\d\d")
 SAMPLE = 400  # rows, of the end and the beginning, tell how a table is cut
 SEPARATORS = ("\t", ";", "|", ",", " ")

@@ -18,7 +18,8 @@ from lightcurve.core.files import write_text
 from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import csv_text
 from lightcurve.setup.target import at_night, find_target
-from lightcurve.tables.light_curves import BARYCENTRIC, CIVIL
+from lightcurve.tables.brightness import drop_fills
+from lightcurve.tables.light_curves import BARYCENTRIC, CIVIL, check_table
 
 __all__ = ["Recomputed", "recompute_table", "refuse_own_input", "write_recomputed"]
 
@@ -107,9 +108,10 @@ def recompute_table(
     Raises
     ------
     InputError
-        When the table lacks the stars.
+        When the table lacks the stars, is of several light curves, or has a column twice.
     """
     table = read_aij_table(path, columns=list(columns) or None)
+    check_table(table, target)
     flux, flux_err = relative_flux(table, target, list(comparisons) or None)
     chosen = tuple(s for s in (comparisons or table.comparisons) if s != target)
     own = set(chosen) == {*table.comparisons} - {target} and f"rel_flux_{target}" in table.columns
@@ -119,6 +121,9 @@ def recompute_table(
         for name in table.times()
         if name in SCALE_NOT_TOLD
     ]
+    measured = drop_fills(flux, "flux")
+    lost = int((np.isfinite(flux) & np.isnan(measured)).sum())
+    notes += [f"{lost} of {len(table)} rows are no measurement: left out"] if lost else []
     jd = _civil_times(table, notes)
     bjd = np.full(len(table), np.nan)
     time_checks: tuple[TimeCheck, ...] = ()
@@ -132,7 +137,7 @@ def recompute_table(
         table=table,
         target=target,
         comparisons=chosen,
-        flux=flux,
+        flux=measured,
         flux_err=flux_err,
         checks=checks,
         agrees=all(c.n_beyond == 0 for c in checks) and all(c.agrees for c in time_checks)

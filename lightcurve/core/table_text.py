@@ -155,7 +155,7 @@ def _plain_number(text: str) -> str:
 
 
 def decimal_comma(cells: Sequence[str]) -> bool | None:
-    """Tell whether commas in numbers stand for the decimal point, by those that can be nothing else.
+    """Tell whether commas stand for the decimal point, by those that can be nothing else.
 
     None where nothing tells: there is no comma, or all are as in ``1,234``, or they contradict.
     """

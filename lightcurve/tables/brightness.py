@@ -12,6 +12,8 @@ import numpy as np
 from lightcurve.core.errors import InputError
 from lightcurve.core.robust import robust_scatter
 
+__all__ = ["drop_fills"]
+
 POGSON = 0.4 * math.log(10)
 # A relative flux is near 1, and counts are many; between them it may be magnitudes or a ratio.
 NORMALISED, FEWEST_COUNTS = (0.9, 1.1), 50.0

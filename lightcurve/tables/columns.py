@@ -170,6 +170,11 @@ def read_table(path: str | Path, table: TableFormat) -> TableCells:
             msg = f"{path.name}: row {number} has {len(row)} cells, the header {len(header)}"
             raise InputError(msg)
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
+    for name in header:
+        same = [k for k, other in enumerate(header) if other.lower() == name.lower()]
+        if any(columns[k] != columns[same[0]] for k in same):
+            msg = f"{path.name}: two columns {name} of other values: leave one of them out"
+            raise InputError(msg)
     return TableCells(path.name, dict(zip(header, columns, strict=True)), len(rows))
 
 

@@ -31,6 +31,8 @@ from lightcurve.tables.brightness import (
     kind_of_flux,
     to_flux,
 )
+from lightcurve.tables.fits_table import is_fits, read_fits_table
+from lightcurve.tables.missions import kind_told, mission_of
 from lightcurve.tables.run_tables import is_lightcurve, read_lightcurve
 from lightcurve.tables.time_kinds import (
     TIME_KINDS,
@@ -40,12 +42,16 @@ from lightcurve.tables.time_kinds import (
     kinds_that_fit,
 )
 
-__all__ = ["BARYCENTRIC", "CIVIL", "ColumnChoice", "is_ours", "read_curve"]
+__all__ = ["BARYCENTRIC", "CIVIL", "ColumnChoice", "check_table", "is_ours", "read_curve"]
 
 WORDS = COLUMNS.tables
 BARYCENTRIC, CIVIL = WORDS.barycentric, WORDS.civil
+MAGNITUDES = {name.lower() for name in WORDS.magnitudes}
 OWN_FLUXES = {name.lower() for name in WORDS.own_fluxes}
 MIN_STARS = 2
+FEWEST_DISTINCT = 0.6  # of the points have a time of their own, in a light curve of one telescope
+UTC = re.compile(r"(Z| ?UTC?|[+-]00:?00)$", re.IGNORECASE)
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.]\d*)?)?")
 ZONE = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d:?\d*$")
 PIPELINE_TIME, PIPELINE_FLUX, PIPELINE_COMPARISON = WORDS.pipeline
 
@@ -116,11 +122,21 @@ def read_curve(
     choice = choice or ColumnChoice()
     if is_ours(path, choice):
         return read_lightcurve(path)
-    table = read_aij_table(path, columns=choice.columns or None)
+    table = open_table(path, choice.columns)
     if any_scale:
         choice = _of_any_scale(table, choice)
     with np.errstate(over="ignore", invalid="ignore"):  # numbers such as 1e308 end as refusals
         return _curve_of_table(table, choice, star)
+
+
+def open_table(path: str | Path, columns: Sequence[str] = ()) -> AijTable:
+    """Open a table of text, or one of FITS.
+
+    columns : names of the columns of a table without header. Raises InputError where it is none.
+    """
+    if is_fits(Path(path)):
+        return read_fits_table(Path(path))
+    return read_aij_table(path, columns=columns or None)
 
 
 def _of_any_scale(table: AijTable, choice: ColumnChoice) -> ColumnChoice:
@@ -135,7 +151,7 @@ def _of_any_scale(table: AijTable, choice: ColumnChoice) -> ColumnChoice:
 
 def is_ours(path: str | Path, choice: ColumnChoice) -> bool:
     """Tell whether a file is a lightcurve.csv, and no other columns of it are asked for."""
-    return choice == ColumnChoice() and is_lightcurve(path)
+    return choice == ColumnChoice() and not is_fits(Path(path)) and is_lightcurve(path)
 
 
 def _curve_of_table(
@@ -143,7 +159,7 @@ def _curve_of_table(
 ) -> LightCurve:
     """Make a light curve of a table; see `read_curve`."""
     notes = list(table.unusable)
-    _refuse_several(table)
+    check_table(table)
     bjd, jd, time_name = _times(table, choice, notes, star)
     check_pair(bjd, jd, table.name)
     flux, error, flux_name = _fluxes(table, choice, notes)
@@ -159,6 +175,7 @@ def _curve_of_table(
     finite = np.isfinite(flux) & (np.isfinite(bjd) | np.isfinite(jd))
     finite &= np.isfinite(error) | ~np.isfinite(error).any()
     finite &= _of_good_quality(table, notes) & ~_stands_again(table)
+    _refuse_same_times(np.where(np.isfinite(bjd), bjd, jd)[finite], time_name, table.name)
     lost = int((~finite).sum())
     if lost:
         notes.append(Note(f"{lost} of {len(table)} rows are no measurement, or stand there again"))
@@ -211,6 +228,9 @@ def _times(
         text = f"column {axis}: {kind.upper()} of the start of each exposure, as its program has it"
         notes.append(Note(text, subject=axis))
         return *_of_column(table, replace(choice, time=axis, time_kind=kind), notes, star), axis
+    name = _first(table, ("time",))
+    if name and kind_told(table, name):
+        return *_of_column(table, replace(choice, time=name), notes, star), name
     told = [name for name in table.columns if (k := kind_of_name(name)) and k.scale]
     odd = [note for note in table.unusable if note.about is About.NOT_JULIAN]
     if len(told) == 1 and not odd:
@@ -234,7 +254,12 @@ def _of_column(
     table: AijTable, choice: ColumnChoice, notes: list[Note], star: tuple[float, float] | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read a column of times that was named: BJD_TDB and JD_UTC, one of them NaN."""
-    name, kind = choice.time, kind_of_name(choice.time_kind or choice.time)
+    name = choice.time
+    by_table = "" if choice.time_kind else kind_told(table, name)
+    if by_table:
+        text = f"column {name} is {by_table.upper()}: the table says so, or the mission's dates do"
+        notes.append(Note(text, subject=name))
+    kind = kind_of_name(choice.time_kind or by_table or name)
     if kind is None or (choice.time_kind and not kind.scale):
         what = f"time kind {choice.time_kind!r}" if choice.time_kind else f"column {name}"
         fits = kinds_that_fit(table.columns.get(name, np.empty(0)))
@@ -284,17 +309,25 @@ def _iso_to_julian(table: AijTable, name: str) -> np.ndarray:
     try:
         if words is None:
             raise ValueError(name)
-        if any(ZONE.search(w) for w in words):
+        plain = [UTC.sub("", w.strip()).replace(" ", "T") for w in words]
+        if any(ZONE.search(w) for w in plain):
             msg = f"column {name} is not UTC but of a time zone: {words[0]}"
             raise InputError(msg, file=table.name)
-        moments = np.array([w.removesuffix("Z").replace(" ", "T") for w in words], "datetime64[us]")
+        if not all(MOMENT.fullmatch(w) for w in plain if w):
+            raise ValueError(name)
+        moments = np.array([w or "NaT" for w in plain], "datetime64[us]")
     except ValueError as error:
-        msg = f"column {name} holds no ISO dates such as 2017-12-20T01:33:43"
+        first = "" if words is None else f": {words[0]}"
+        msg = f"column {name} holds no ISO dates such as 2017-12-20T01:33:43, or of no time{first}"
         raise InputError(msg, file=table.name) from error
     return (moments - np.datetime64("2000-01-01T12:00:00")) / np.timedelta64(1, "D") + J2000_JD
 
 
 def _column(table: AijTable, name: str) -> np.ndarray:
+    if name in table.words:
+        odd = next(w for w in table.words[name].tolist() if parse_numbers([w]) is None)
+        msg = f"column {name} is none of numbers: {odd[:40]!r}"
+        raise InputError(msg, file=table.name)
     if name not in table.columns:
         found = ", ".join(list(table.columns)[:8])
         msg = f"no column of numbers {name!r}; it has {found}"
@@ -349,7 +382,9 @@ def _of_kind(
     table: AijTable, name: str, choice: ColumnChoice, notes: list[Note]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read a column of brightness, whatever it holds, as flux with its error."""
-    kind = choice.flux_kind or kind_of_flux(name) or _told_kind(table) or "flux"
+    by_name = kind_of_flux(table.units.get(name, "")) or kind_of_flux(name)
+    by_name = by_name or ("mag" if name.lower() in MAGNITUDES else "")
+    kind = choice.flux_kind or by_name or _told_kind(table) or "flux"
     if kind not in FLUX_KINDS:
         msg = f"flux kind {kind!r}: one of {', '.join(FLUX_KINDS)}"
         raise InputError(msg)
@@ -368,6 +403,9 @@ def _of_kind(
         _refuse_twins(table, column, "--error")
     own = np.abs(_column(table, column)) if column else np.full(len(table), np.nan)
     own = np.where(own > 0, drop_fills(own, "flux"), np.nan)
+    of_error = kind_of_flux(table.units.get(column, "")) or kind_of_flux(column)
+    if of_error and FLUX_KINDS[of_error].is_magnitude == FLUX_KINDS[kind].is_magnitude:
+        own = own * FLUX_KINDS[of_error].unit / FLUX_KINDS[kind].unit
     flux, error = to_flux(values, own, kind)
     if not np.isfinite(error).any():
         return flux, _scatter(flux, notes)
@@ -391,10 +429,15 @@ def _error_column(table: AijTable, flux: str, target: str, kind: str) -> str:
         f"err_{flux}",
         f"e_{flux}",
         f"{flux}err",
+        re.sub("flux", "flux_err", flux, flags=re.IGNORECASE),
     )
     usual = WORDS.magnitude_errors if kind in {"mag", "mmag"} else WORDS.errors
-    names = (f"rel_flux_err_{target}", *of_it, *usual)
-    return _first(table, [name for name in names if name.lower() != flux.lower()])
+    names = [name for name in (*of_it, *usual) if name.lower() != flux.lower()]
+    if flux.lower() != f"rel_flux_{target}".lower():  # AstroImageJ's are of that one alone
+        names = [name for name in names if not name.startswith("rel_flux_err_")] + [
+            name for name in of_it if name.startswith("rel_flux_err_")
+        ]
+    return _first(table, names)
 
 
 def _scatter(flux: np.ndarray, notes: list[Note]) -> np.ndarray:
@@ -421,28 +464,53 @@ def _refuse_twins(table: AijTable, name: str, option: str) -> None:
         raise InputError(msg, file=table.name)
 
 
+def check_table(table: AijTable, target: str = "") -> None:
+    """Refuse a table of several light curves, or in which what a star has stands twice.
+
+    target : star whose columns are looked at; by default none. Raises InputError.
+    """
+    _refuse_several(table)
+    for name in (*BARYCENTRIC, *CIVIL, f"Source-Sky_{target}") if target else ():
+        _refuse_twins(table, name, "--columns")
+
+
 def _refuse_several(table: AijTable) -> None:
     """Refuse a table of several stars or filters, one below the other; raises InputError."""
-    for name, words in table.words.items():
-        found = sorted({*words.tolist()} - {""})
+    for name, values in {**table.words, **table.columns}.items():
+        found = sorted({str(value) for value in values.tolist()} - {"", "nan"})
         if name.lower() in WORDS.of_rows and len(found) > 1:
             shown = ", ".join(found[:3])
             msg = f"rows of {len(found)} light curves, by column {name}: {shown}; keep those of one"
             raise InputError(msg, file=table.name)
 
 
+def _refuse_same_times(days: np.ndarray, name: str, file: str) -> None:
+    """Refuse points (n,) of which few have a time of their own, cut to two decimals or fewer.
+
+    Raises InputError; of fewer than ten points nothing is said.
+    """
+    distinct = len(np.unique(days))
+    cut = bool(np.all(np.abs(100 * days - np.round(100 * days)) < 1e-6))
+    if cut and len(days) >= 10 and distinct < FEWEST_DISTINCT * len(days):
+        msg = f"{len(days)} points at {distinct} times: {name} is cut to two decimals or fewer"
+        raise InputError(msg, file=file)
+
+
 def _stands_again(table: AijTable) -> np.ndarray:
-    """Mark rows that repeat an earlier one in every number: (n,) bool."""
-    rows = np.column_stack([*table.columns.values()]) if table.columns else np.empty((0, 0))
+    """Mark rows that repeat an earlier one in numbers and words: (n,) bool."""
+    words = [np.unique(values, return_inverse=True)[1] for values in table.words.values()]
+    if not table.columns:
+        return np.zeros(len(table), dtype=bool)
+    rows = np.column_stack([*table.columns.values(), *words])
     again = np.ones(len(table), dtype=bool)
     again[np.unique(rows, axis=0, return_index=True)[1]] = False
-    return again & np.isfinite(rows).any(axis=1)
+    return again & np.isfinite(rows[:, : len(table.columns)]).any(axis=1)
 
 
 def _of_good_quality(table: AijTable, notes: list[Note]) -> np.ndarray:
     """Leave out what a space telescope's own table marks, where it has such a column: (n,) bool."""
     name = _first(table, WORDS.quality)
-    if not (name and _first(table, WORDS.own_fluxes[1:])):
+    if not (name and (_first(table, WORDS.own_fluxes[1:]) or mission_of(table))):
         return np.ones(len(table), dtype=bool)
     good = np.asarray(table.columns[name] == 0)
     notes.append(Note(f"{int((~good).sum())} points are marked by column {name}", subject=name))

@@ -20,10 +20,19 @@ from lightcurve.core.data import (
     TransitFit,
 )
 from lightcurve.core.errors import InputError
+from lightcurve.core.flags import Flag
 from lightcurve.core.quantities import QUANTITIES, TEXT, beside_curve
 from lightcurve.core.times import only_julian_dates
 from lightcurve.curve.neb import Disposition, Neighbour
-from lightcurve.tables.columns import as_spelt, cut_table, described_as, read_table, write_table
+from lightcurve.tables.brightness import check_errors, check_flux, drop_fills
+from lightcurve.tables.columns import (
+    TableCells,
+    as_spelt,
+    cut_table,
+    described_as,
+    read_table,
+    write_table,
+)
 from lightcurve.tables.time_kinds import check_pair
 
 __all__ = [
@@ -101,8 +110,9 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     ------
     InputError
         When it is of a newer layout, flux, flags or times are missing, a cell is no number, a time
-        is no Julian date, flags are no sum of 16 bits, or the median of the relative flux is not
-        positive or above a thousand.
+        is no Julian date, flags are no sum of 16 bits, the median of the relative flux is not
+        positive or above a thousand, or fluxes and errors cannot be such. What stands for no
+        measurement, and rows that stand there again, get the flag NOT_MEASURED.
     """
     table = read_table(path, LIGHTCURVE)
     name = table.name
@@ -124,6 +134,7 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     if not 0 < level < MAX_LEVEL:
         msg = f"{name}: the median of rel_flux is {level:g}: no relative flux, which is about 1"
         raise InputError(msg)
+    values |= _measured(table, values)
     columns = beside_curve(values)
     columns |= {c: table.values(c) for c in table.cells if c not in QUANTITIES.entries}
     own = {q.attribute: values[q.name] for q in QUANTITIES if q.attribute}
@@ -144,6 +155,25 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     if Path(path).name != LIGHTCURVE.name or not beside.exists():
         return curve
     return replace(curve, stars=_read_comparisons(beside, curve))
+
+
+def _measured(table: TableCells, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Hold flux and errors to the rules of any table: flux, errors and flags (n,), judged.
+
+    A table of ours may have been edited. Raises InputError.
+    """
+    flux, given = drop_fills(values["rel_flux"], "flux"), values["rel_flux_err"]
+    error = np.where(given > 0, drop_fills(given, "flux"), np.nan)
+    if np.isfinite(flux).any():
+        check_flux(flux, "rel_flux", told=True, own=True, file=table.name)
+    check_errors(flux, error, "rel_flux_err", table.name)
+    rows = list(zip(*table.cells.values(), strict=True))
+    first = {row: k for k, row in reversed([*enumerate(rows)])}
+    again = np.array([first[row] != k for k, row in enumerate(rows)], dtype=bool)
+    lost = again | (np.isfinite(values["rel_flux"]) & np.isnan(flux))
+    lost |= np.isfinite(given) & np.isnan(error)
+    flags = np.where(lost, values["flags"] | int(Flag.NOT_MEASURED), values["flags"])
+    return {"rel_flux": flux, "rel_flux_err": error, "flags": flags.astype(np.uint16)}
 
 
 def _check_dates(values: np.ndarray, column: str, name: str) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from importlib import import_module
 
 import numpy as np
 
 from lightcurve.core.data import Planet
+from lightcurve.core.library_warnings import quietly
 from lightcurve.transit.ephemeris import contact_duration, inclination
 
 __all__ = ["from_kipping", "limb_darkening_prior", "transit_flux"]
@@ -117,8 +119,8 @@ class TransitModel:
     """
 
     def __init__(self, time: np.ndarray, planet: Planet, exposure_days: float) -> None:
-        import batman
-
+        # Its first import on a machine warns of its own text, on Python 3.12 and newer.
+        batman, _ = quietly(lambda: import_module("batman"))
         self.planet = planet
         # Times near zero keep all digits in the orbit.
         self.origin = float(np.floor(np.min(time)))

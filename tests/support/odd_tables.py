@@ -90,6 +90,7 @@ class Case:
     lost: frozenset[int] = frozenset()
     separator: str = ","
     repeats: int = 1
+    content: bytes = b""  # all of the file, instead of the columns
 
 
 def numbers(values: np.ndarray, digits: int = 9) -> list[str]:
@@ -99,6 +100,9 @@ def numbers(values: np.ndarray, digits: int = 9) -> list[str]:
 
 def write_case(path: Path, case: Case) -> Path:
     """Write a table."""
+    if case.content:
+        path.write_bytes(case.content)
+        return path
     names = case.separator.join(name for name, _ in case.columns)
     lines = [case.separator.join(row) for row in zip(*(c for _, c in case.columns), strict=True)]
     lines = [line for line in lines for _ in range(case.repeats)]
@@ -348,7 +352,11 @@ def of_programs(truth: Truth, rng: np.random.Generator) -> Iterator[Case]:
         columns = list(zip(head, (numbers(bjd - 2457000), *pdc, quality), strict=True))
         columns.append(("sap_flux", numbers(800 * truth.flux, 5)))
         case = Case(f"{head[0]} of TESS", columns, truth, "refused", lost=frozenset({5}))
-        yield case
+        days = bjd[0] - 2457000
+        if days > 3600:  # no day of Kepler's
+            yield replace(case, expect="read")
+        elif days > 1325:
+            yield case
         choice = ColumnChoice(time=head[0], time_kind="btjd")
         yield replace(case, name=f"{head[0]} of TESS, told", expect="read", choice=choice)
 

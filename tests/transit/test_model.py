@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import batman
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from lightcurve.core.data import Planet
 from lightcurve.core.errors import InputError
+from lightcurve.core.library_warnings import quietly
 from lightcurve.transit.ephemeris import (
     contact_duration,
     impact_parameter,
@@ -43,6 +45,9 @@ VALUES = {
 
 def _planet(**changes) -> Planet:
     return make_planet(VALUES | changes, "test")
+
+
+batman, _ = quietly(lambda: import_module("batman"))
 
 
 def _batman(time, theta, planet, **kwargs):
