@@ -476,7 +476,12 @@ def check_table(table: AijTable, target: str = "") -> None:
 
 def _refuse_several(table: AijTable) -> None:
     """Refuse a table of several stars or filters, one below the other; raises InputError."""
-    for name, values in {**table.words, **table.columns}.items():
+    numbered = {
+        name: values
+        for name, values in table.columns.items()
+        if len(np.unique(values)) <= len(table) / 3 and not np.any(values % 1)
+    }
+    for name, values in {**table.words, **numbered}.items():
         found = sorted({str(value) for value in values.tolist()} - {"", "nan"})
         if name.lower() in WORDS.of_rows and len(found) > 1:
             shown = ", ".join(found[:3])
