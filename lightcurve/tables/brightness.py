@@ -69,7 +69,9 @@ def kind_of_flux(name: str) -> str:
 
 
 def drop_fills(values: np.ndarray, kind: str) -> np.ndarray:
-    """Put NaN for what stands for no measurement: (n,) values of a kind of `FLUX_KINDS`.
+    """Put NaN for what stands for no measurement.
+
+    values: (n,) float array, of a kind of `FLUX_KINDS`; returned with NaN where they are none.
 
     These are numbers all of nines (99.999, -999), round powers of ten from 1e10 on and zeros, far
     from the rest; and what is no brightness of the same star.
