@@ -12,9 +12,16 @@ import numpy as np
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.table_text import printable
+from lightcurve.image.psf import shape_maps
 from lightcurve.image.reduced import FoundBy, Magnitudes, Reduced
 from lightcurve.image.templates import ask_templates
-from lightcurve.report.image_maps import save_background, save_cutouts, save_frame, save_psf
+from lightcurve.report.image_maps import (
+    save_background,
+    save_cutouts,
+    save_frame,
+    save_psf,
+    save_psf_maps,
+)
 from lightcurve.report.image_plots import (
     ZeroPointPoints,
     save_completeness,
@@ -40,6 +47,7 @@ FIGURES: Mapping[str, Part | None] = {
     "background": Part.SOURCES,
     "fwhm": Part.SOURCES,
     "psf": Part.SOURCES,
+    "psf_maps": Part.SOURCES,
     "zero_point_*": Part.ZERO_POINT,
     "magnitudes": Part.MAGNITUDES,
     "aperture_psf": Part.MAGNITUDES,
@@ -63,7 +71,7 @@ def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
         msg = f"{folder}: cannot be made: {error.strerror}; choose another --out"
         raise InputError(msg) from error
     captions = _maps(folder, reduced)
-    captions |= _psf(folder / "psf.png", reduced)
+    captions |= _psf(folder / "psf.png", reduced) | _psf_maps(folder / "psf_maps.png", reduced)
     for kind in (reduced.calibrated.aperture, reduced.calibrated.psf):
         if kind is not None and kind.zero_point is not None:
             captions |= _zero_point(folder / f"zero_point_{kind.name}.png", reduced, kind)
@@ -154,6 +162,21 @@ def _psf(path: Path, reduced: Reduced) -> dict[Path, str]:
     )
     save_psf(path, (psf.grid, psf.oversampling), curves, (before, fit.residual[part]), title=title)
     return {path: f"{title}, and what is left when every star is taken off by it."}
+
+
+def _psf_maps(path: Path, reduced: Reduced) -> dict[Path, str]:
+    """Draw how the PSF changes over the field, where there is evidence that it does."""
+    psf = reduced.sources.psf
+    if psf is None or not psf.order:
+        return {}
+    shape = reduced.prepared.shape
+    maps = shape_maps(psf, shape)
+    save_psf_maps(path, maps["FWHM"], (maps["ELLIP"], maps["ANGLE"]), shape)
+    low, high = maps["FWHM"].min(), maps["FWHM"].max()
+    return {
+        path: f"The PSF over the field: FWHM {low:.2f} to {high:.2f} px, ellipticity up to "
+        f"{maps['ELLIP'].max():.2f}; strokes lie along the long axis, as long as it is elliptical."
+    }
 
 
 def _brightest_part(reduced: Reduced) -> tuple[slice, slice]:

@@ -24,6 +24,7 @@ from lightcurve.phot.psf_fit import FIT_FWHM, PsfPhotometry, fit_psf, flux_error
 from lightcurve.phot.trails import in_trails, trail_sides
 
 log = logging.getLogger(__name__)
+MAP_PARTS = 16  # along each side, of maps of the shape
 ROUNDS = 3  # of searching what is left when the stars are taken off
 APART_FWHM = 0.6  # a source found nearer to another is the same
 MODEL_ERROR = 0.05  # of the light taken off a pixel: the PSF is not known better there
@@ -47,6 +48,19 @@ def frame_psf(
         (phot.x, phot.y), rows, fwhm,
         gain_e_per_adu=prepared.camera.noise.gain_e_per_adu, note=note,
     )  # fmt: skip
+
+
+def shape_maps(psf: Psf, shape: tuple[int, int]) -> dict[str, np.ndarray]:
+    """FWHM (pixels), ellipticity and angle (degrees) of the PSF in 16 x 16 parts of a frame."""
+    y, x = np.mgrid[0.5:MAP_PARTS, 0.5:MAP_PARTS] / MAP_PARTS
+    at = psf.shape.at(x.ravel() * shape[1] - 0.5, y.ravel() * shape[0] - 0.5)
+    size, e1, e2 = at.T.reshape(3, MAP_PARTS, MAP_PARTS)
+    e = np.minimum(np.hypot(e1, e2), 1.0)
+    return {
+        "FWHM": np.exp(size),
+        "ELLIP": 1 - np.sqrt((1 - e) / (1 + e)),
+        "ANGLE": np.degrees(np.arctan2(e2, e1) / 2) % 180,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from lightcurve.frames.cards import printable
 from lightcurve.frames.names import image_stem
 from lightcurve.image.figures import source_kinds, write_figures
 from lightcurve.image.page import write_image_page
+from lightcurve.image.psf import shape_maps
 from lightcurve.image.reduced import Reduced, summarise
 from lightcurve.image.table import match_table, write_votable
 from lightcurve.phot.background import pixel_error
@@ -40,7 +41,6 @@ SUMMARY = "summary.json"
 STORED = {"bool": "uint8", "float64": "float32"}
 CREATOR = f"lightcurve {__version__}"
 ADU = {"BUNIT": "adu"}
-MAP_PARTS = 16  # along each side, of maps of the PSF's shape
 # An image of its own: what named the extension or the compression of the raw file is past.
 PAST = (*RAW_ONLY, "EXTNAME", "EXTVER", "EXTLEVEL", "INHERIT", "RADECSYS")
 # Every card of a WCS but EQUINOX, which the header's own pointing may need.
@@ -149,7 +149,7 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
     psf, fit = reduced.sources.psf, reduced.sources.psf_phot
     if psf is not None and fit is not None:
         planes = {"PSF": psf.grids if len(psf.grids) > 1 else psf.grid}
-        maps = _shape_maps(psf, frame.pixels.shape)
+        maps = shape_maps(psf, frame.pixels.shape)
         paths["psf.fits"] = write_fits(folder / "psf.fits", planes | maps, _of_psf(psf))
         paths["residual.fits"] = write_fits(
             folder / "residual.fits",
@@ -221,19 +221,6 @@ def _of_psf(psf: Psf) -> Header:
     }
     text = "planes: times 1, u, v, u^2, u v, v^2 ...; FWHM, ELLIP, ANGLE: maps of the whole frame"
     return _note(cards, (*psf.notes, text))
-
-
-def _shape_maps(psf: Psf, shape: tuple[int, int]) -> dict[str, np.ndarray]:
-    """FWHM (pixels), ellipticity and angle (degrees) of the PSF in 16 x 16 parts of the frame."""
-    y, x = np.mgrid[0.5:MAP_PARTS, 0.5:MAP_PARTS] / MAP_PARTS
-    at = psf.shape.at(x.ravel() * shape[1] - 0.5, y.ravel() * shape[0] - 0.5)
-    size, e1, e2 = at.T.reshape(3, MAP_PARTS, MAP_PARTS)
-    e = np.minimum(np.hypot(e1, e2), 1.0)
-    return {
-        "FWHM": np.exp(size),
-        "ELLIP": 1 - np.sqrt((1 - e) / (1 + e)),
-        "ANGLE": np.degrees(np.arctan2(e2, e1) / 2) % 180,
-    }
 
 
 def write_catalog(

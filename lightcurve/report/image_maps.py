@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["save_background", "save_cutouts", "save_frame", "save_psf"]
+__all__ = ["save_background", "save_cutouts", "save_frame", "save_psf", "save_psf_maps"]
 
 GROUP_COLOUR = {
     "calibrating": COMPARISON,
@@ -111,7 +111,14 @@ def save_background(
     return Path(path)
 
 
-def _draw_map(figure: Figure, axes: Axes, image: np.ndarray, title: str) -> None:
+def _draw_map(
+    figure: Figure,
+    axes: Axes,
+    image: np.ndarray,
+    title: str,
+    extent: tuple[float, float, float, float] | None = None,
+) -> None:
+    """Draw a map; extent: left, right, low and high edge, pixels, where it is no image of them."""
     small, step = thin(image)
     low, high = np.nanpercentile(small, [0.5, 99.5])
     ny, nx = small.shape
@@ -119,7 +126,7 @@ def _draw_map(figure: Figure, axes: Axes, image: np.ndarray, title: str) -> None
     half = max(high - low, 1e-3 * abs(low), 1e-6) / 2
     middle = (low + high) / 2
     drawn = axes.imshow(
-        small, extent=(-0.5, nx * step - 0.5, -0.5, ny * step - 0.5), cmap="viridis",
+        small, extent=extent or (-0.5, nx * step - 0.5, -0.5, ny * step - 0.5), cmap="viridis",
         vmin=middle - half, vmax=middle + half,
     )  # fmt: skip
     axes.grid(visible=False)
@@ -156,6 +163,50 @@ def save_psf(
         growth.set(xlabel="radius (px)", ylabel="share of the light within", title="Growth")
         _draw_taken_off([figure.add_subplot(cells[1, k]) for k in range(3)], residual)
     return Path(path)
+
+
+def save_psf_maps(
+    path: str | Path,
+    fwhm: np.ndarray,
+    ellipse: tuple[np.ndarray, np.ndarray],
+    shape: tuple[int, int],
+) -> Path:
+    """Write FWHM, and ellipticity with its direction, over a frame.
+
+    Parameters
+    ----------
+    fwhm : (k, k) float array
+        Pixels, in parts of the frame.
+    ellipse : tuple of (k, k) float arrays
+        ``1 - b/a``, and the direction of the long axis, degrees from x to y.
+    shape : tuple of int
+        Of the frame, (ny, nx).
+    """
+    ny, nx = shape
+    extent = (-0.5, nx - 0.5, -0.5, ny - 0.5)
+    height = float(np.clip(4.0 * ny / nx + 1.0, 2.6, 8.0))
+    with styled_figure(path, (9.6, height)) as figure:
+        left, right = (figure.add_subplot(1, 2, k) for k in (1, 2))
+        _draw_map(figure, left, fwhm, "FWHM (px)", extent)
+        _draw_map(figure, right, ellipse[0], "Ellipticity, long axis", extent)
+        left.set(ylabel="y (px)")
+        _draw_strokes(right, *ellipse, shape)
+    return Path(path)
+
+
+def _draw_strokes(
+    axes: Axes, ellipticity: np.ndarray, angle: np.ndarray, shape: tuple[int, int]
+) -> None:
+    """Draw a stroke in every second part, the longest as long as two parts."""
+    k = len(ellipticity)
+    y, x = (np.mgrid[0:k, 0:k] + 0.5) / k * np.array(shape)[:, None, None] - 0.5
+    size = ellipticity / max(float(ellipticity.max()), 1e-9) * 2 * min(shape) / k
+    u, v = size * np.cos(np.radians(angle)), size * np.sin(np.radians(angle))
+    some = (slice(None, None, 2), slice(None, None, 2))
+    axes.quiver(
+        x[some], y[some], u[some], v[some], pivot="mid", angles="xy", scale_units="xy", scale=1,
+        headwidth=0, headlength=0, headaxislength=0, width=0.006, color="white",
+    )  # fmt: skip
 
 
 def _draw_grid(axes: Axes, grid: np.ndarray, oversampling: int) -> None:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from field import FieldSpec, Rendered, render, write_catalog, write_frame
 from lightcurve.core.progress import Clock
 from lightcurve.image.calibrate import _agrees_better
 from lightcurve.image.reduced import Reduced
 from lightcurve.image.story import measure_image
 from lightcurve.phot.zero_point import fit_zero_point
-from tests.support.field import FieldSpec, Rendered, render, write_catalog, write_frame
-from tests.support.sim_image import offline
+from sim_image import offline
 
 SPARSE = FieldSpec(
     shape=(420, 420), n_stars=350, fwhm_px=(2.8, 0.25, 0.15, 0.45, 0.0, 0.35), e1=(0.02, 0.12)
