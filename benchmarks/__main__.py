@@ -17,6 +17,7 @@ CAMPAIGNS = {
     "campaign",
     "colour",
     "difference",
+    "fuzz",
     "image",
     "injection",
     "kills",

@@ -141,6 +141,10 @@ def _run() -> int:
         _stop(f"{where}{error.strerror or error}")
     except typer.Abort:
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  (the last guard: what no other was for)
+        from lightcurve.core.guard import reason_of
+
+        _stop(reason_of(error))
     return status
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+import odd_frames
+from corral import faults, run_command
 from lightcurve.core.errors import FrameError, LightcurveError
 from lightcurve.core.settings import make_settings
 from lightcurve.frames.inspect import inspect_file
@@ -26,6 +28,7 @@ from sim import tiny_night
 
 N_FILES = 5000
 LONGEST_S = 10
+SAMPLE = (9, 1132)  # cases
 HOSTILE = (
     b"<script>alert(1)</script>", b"'../../../etc/passwd'", b"'%s%n{0}{x.y}$(id)`id`'", b"NaN",
     b"-Inf", b"1E999", b"'2020-13-45T99:99:99'", b"'99999-01-01'", b"-1", b"0", b"T", b"''",
@@ -166,6 +169,17 @@ def test_odd_shapes(shape: tuple[int, int]) -> None:
         assert "too small" in str(error)  # noqa: PT017 - either is right
     else:
         assert len(found) < 5
+
+
+def test_a_sample_of_the_campaign_through_the_commands(tmp_path: Path) -> None:
+    """``python -m benchmarks fuzz`` tries as many as are wanted; these once did harm."""
+    sound = odd_frames.prepare(tmp_path / "sound")
+    for number in SAMPLE:
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        case = odd_frames.case(sound, number, folder)
+        ran = run_command(case.commands, folder, seconds=20, megabytes=3000)
+        assert not faults(ran, megabytes=1500), case.told
 
 
 def test_a_million_cards_and_a_size_bomb(tmp_path: Path) -> None:

@@ -339,7 +339,7 @@ def _remembered(state_file: Path | None, digest: str) -> int | None:
         number = state["submission"] if state.get("digest") == digest else None
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
         log.warning("%s: not a kept submission (%s); the frame is sent anew", state_file, error)
         return None
     return number if type(number) is int else None

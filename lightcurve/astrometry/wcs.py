@@ -350,8 +350,10 @@ def wcs_into_copy(frame_path: Path, out_path: Path, solution: Solution) -> Path:
         raise InputError(msg)
     try:
         content, _ = quietly(lambda: _with_wcs(frame_path, solution))
-    except (OSError, ValueError, TypeError) as error:
-        what = joined(error)[:200]
+    except FrameError:
+        raise
+    except Exception as error:  # writers of FITS raise anything on a damaged one
+        what = f"{type(error).__name__}: {joined(error)[:200]}"
         raise FrameError(frame_path, f"cannot be copied with its WCS: {what}") from error
     return write_whole(out_path, lambda file: file.write(content), parents=True)
 
@@ -414,7 +416,7 @@ def _image_of(hdus: Any, path: Path) -> tuple[Header, tuple[int, ...]]:
 
 def _replace_wcs(header: Header, cards: Header) -> None:
     """Take all traces of another WCS out of a header and put the new cards in."""
-    for name in list(header):
+    for name in dict.fromkeys(header):
         if _OLD_WCS.fullmatch(name):
             del header[name]
     header.extend((card for card in cards.cards if card.keyword not in _KEPT), update=True)

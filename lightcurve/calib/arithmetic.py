@@ -154,7 +154,9 @@ def _read(path: Path) -> _Image:
                     same = hdu.name == MASKS[0]
                     bad |= hdu.data.astype(np.uint8) if same else _marked(hdu.data)
             return _Image(path, pixels, bad, images[0].header.copy())
-    except (OSError, ValueError, TypeError, fits.VerifyError) as error:
+    except FrameError:
+        raise
+    except Exception as error:  # readers of FITS raise anything on a damaged one
         raise FrameError(path, f"cannot be read as FITS: {error}") from error
 
 

@@ -246,7 +246,9 @@ def _read(path: Path) -> tuple[np.ndarray, Header]:
                 if image is None or image.ndim != 2:
                     raise FrameError(path, "is not a master frame: it holds no image")
                 return image.astype(np.uint8 if image.dtype.kind == "u" else np.float32), header
-    except (OSError, ValueError, TypeError, fits.VerifyError, AstropyUserWarning) as error:
+    except FrameError:
+        raise
+    except Exception as error:  # readers of FITS raise anything on a damaged one
         reason = getattr(error, "strerror", None) or error
         msg = f"cannot be read as a master frame, make it again: {reason}"
         raise FrameError(path, msg) from error

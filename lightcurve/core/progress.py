@@ -13,6 +13,7 @@ from pathlib import Path
 from traceback import format_exception
 from typing import Protocol, TypeVar
 
+from lightcurve.core.cache import cache_dir, keep
 from lightcurve.core.constants import __version__
 from lightcurve.core.errors import InputError
 
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+MISTAKES = "last-mistake.log"
 log = logging.getLogger(__name__)
 
 Show = Callable[[str], AbstractContextManager[object]]
@@ -155,11 +157,20 @@ def open_log(folder: Path) -> Iterator[None]:
         handler.close()
 
 
-def keep_traceback(error: Exception) -> None:
-    """Write where an error happened into the run.log that is open, if any, and nowhere else."""
-    for part in format_exception(error):
-        for line in part.splitlines():
+def keep_traceback(error: Exception) -> str:
+    """Write where an error happened into the run.log that is open, else into one in the cache.
+
+    Returns what to call the log.
+    """
+    text = "".join(format_exception(error))
+    root = logging.getLogger("lightcurve")
+    if any(isinstance(handler, logging.FileHandler) for handler in root.handlers):
+        for line in text.splitlines():
             _to_file(logging.ERROR, line)
+        return "run.log"
+    path = cache_dir() / MISTAKES
+    trouble = keep(path, f"lightcurve {__version__}\n{text}".encode())
+    return f"nothing (not written: {trouble})" if trouble else str(path)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, FrameStatus, 
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import FrameError, HeaderError, InputError
 from lightcurve.core.files import file_state, read_text
+from lightcurve.core.guard import guard_frame
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.camera_raw import is_raw_name
@@ -495,7 +496,8 @@ def _entries(path: Path, name: str, settings: Settings, edits: dict[str, Edit]) 
         kind = FrameKind.OTHER
         return [Entry(path, name, kind, "file name", status=FrameStatus.UNUSED, reason=why)]
     try:
-        read = read_cards(path, settings.camera.profile)
+        with guard_frame(path):
+            read = read_cards(path, settings.camera.profile)
     except FrameError as error:
         return [_broken(path, name, edit, error)]
     count = count_planes(read[0])
@@ -532,8 +534,9 @@ def _entry(
     """Tell what a frame is; read: what `read_cards` gave of its file."""
     cards, shape, notes = read
     try:
-        exposure, error = normalise(cards, path=path, shape=shape, settings=settings)
-        kind, source, told_by = _kind(path, exposure, cards, edit)
+        with guard_frame(path):
+            exposure, error = normalise(cards, path=path, shape=shape, settings=settings)
+            kind, source, told_by = _kind(path, exposure, cards, edit)
     except FrameError as unreadable:
         return _broken(path, name, edit, unreadable)
     sources = {**exposure.sources, "kind": source}

@@ -387,8 +387,8 @@ def _read_hdu(source: Source, index: int, position: int) -> Hdu:
     parameters = _integer(source.path, cards, "PCOUNT", 0)
     groups = _integer(source.path, cards, "GCOUNT", 1)
     size = abs(bitpix) // 8 * groups * (parameters + count)
-    if min(parameters, groups) < 0:
-        raise FrameError(source.path, "has a negative PCOUNT or GCOUNT")
+    if parameters < 0 or groups < 1:
+        raise FrameError(source.path, "has a negative PCOUNT, or no GCOUNT of 1 or more")
     axes = _axes(source.path, cards, "Z") if tiled else outer
     kind = cards.get("XTENSION", Card("IMAGE", "")).text
     image = (tiled or kind == "IMAGE") and len(axes) >= 2 and all(axes)
@@ -459,6 +459,8 @@ def check_size(source: Source, hdu: Hdu) -> None:
     planes = math.prod(hdu.axes[2:])
     if source.plane is not None and source.plane >= planes:
         raise FrameError(source.path, f"no such plane: the image has {planes}, counted from 0")
+    if hdu.tiled and planes > hdu.size:  # each takes a byte at least
+        raise FrameError(source.path, f"claims {planes} planes in {hdu.size} bytes")
     room = source.limit - hdu.offset
     if hdu.size > room:
         held = f"{room} of {hdu.size}" if not source.packed else f"at most {room} of {hdu.size}"

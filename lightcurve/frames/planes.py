@@ -55,8 +55,9 @@ def count_planes(cards: Cards) -> int:
     A third axis of 3 or 4 is one of colours, where nothing tells when each plane was taken.
     """
     prefix = "Z" if cards.get("ZIMAGE", ("",))[0] == "T" else ""
+    axes = number(cards.get(f"{prefix}NAXIS", ("9",))[0]) or 0
     lengths = [int(number(cards[f"{prefix}NAXIS{k}"].text) or 0)
-               for k in range(1, 10) if f"{prefix}NAXIS{k}" in cards]  # fmt: skip
+               for k in range(1, 10) if k <= axes and f"{prefix}NAXIS{k}" in cards]  # fmt: skip
     planes = prod(lengths[2:]) if len(lengths) > 2 else 1
     if planes > MOST_COLOURS and not (lengths[0] <= MOST_COLOURS < min(lengths[1:])):
         return planes

@@ -188,10 +188,20 @@ def _set_clock(header: Header, start_jd_utc: float) -> None:
 
 
 def _as_header(text: str) -> tuple[Header, tuple[str, ...]]:
-    """Make astropy's header, and keep what it finds odd."""
-    from astropy.io.fits import Header
+    """Make astropy's header, one that it can write, and keep what it finds odd."""
+    from astropy.io.fits import Header, VerifyError
 
-    return quietly(lambda: Header.fromstring(text))
+    header, odd = quietly(lambda: Header.fromstring(text))
+    if "CONTINUE" not in text:
+        return header, odd
+    try:
+        quietly(header.tostring)
+    except (VerifyError, ValueError):
+        records = (text[k : k + CARD] for k in range(0, len(text), CARD))
+        kept = "".join(record for record in records if not record.startswith("CONTINUE"))
+        header, _ = quietly(lambda: Header.fromstring(kept))
+        odd += ("CONTINUE cards that continue no text left out",)
+    return header, odd
 
 
 def read_cards(

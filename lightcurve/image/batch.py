@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,18 @@ from lightcurve.catalogs.services import reference_frames
 from lightcurve.core.data import FrameStatus, Masters, Quality
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import json_text, read_text, write_text
+from lightcurve.core.guard import guard_frame
 from lightcurve.core.progress import (
     Clock,
     Progress,
-    keep_traceback,
     open_log,
     silent,
-    warnings_to_file,
 )
 from lightcurve.core.settings import STANDARDS, Settings
 from lightcurve.core.table_text import csv_text
 from lightcurve.frames.names import image_stem
 from lightcurve.frames.read import image_files
-from lightcurve.image.folder import as_before, is_free, reason_of, state_of
+from lightcurve.image.folder import as_before, is_free, state_of
 from lightcurve.image.locate import wanted_target
 from lightcurve.image.reduced import summarise
 from lightcurve.image.sky import services_for, wanted_band
@@ -158,14 +157,10 @@ def each_frame(
         try:
             if file in missing:
                 raise missing[file]
-            with warnings_to_file():
+            with guard_frame(file):
                 row |= work(file, name, library.masters_for(file))
-        except (LightcurveError, OSError) as error:
-            row |= _failed(file, reason_of(error, file))
-        except Exception as error:  # noqa: BLE001  (no frame may cost the others theirs)
-            with suppress(LightcurveError), open_log(out / name) if out else nullcontext():
-                keep_traceback(error)
-            row |= _failed(file, reason_of(error, file))
+        except LightcurveError as error:
+            row |= _failed(file, error.beside(file.name, str(file)))
         rows.append(row)
     return rows
 
@@ -239,7 +234,7 @@ def recall_rows(path: Path) -> dict[str, dict[str, Any]]:
     rows = {}
     if path.exists():
         for line in read_text(path, "rows kept", max_bytes=MAX_KEPT).splitlines():
-            with suppress(ValueError, KeyError, TypeError):
+            with suppress(ValueError, KeyError, TypeError, RecursionError):
                 kept = json.loads(line)
                 rows[kept["state"]] = dict(kept["row"])
     return rows

@@ -12,20 +12,18 @@ from lightcurve.core.constants import __version__
 from lightcurve.core.data import FrameStatus
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import digest, file_state, read_text
+from lightcurve.core.guard import guard_frame
 from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import joined
 from lightcurve.frames.names import image_stem
 from lightcurve.image.figures import FIGURES
 from lightcurve.image.write import SUMMARY, write_summary
 
-__all__ = ["reason_of"]
-
 PRODUCTS = (
     "catalog.csv", "catalog.ecsv", "catalog.vot", "matches.csv", "header.txt", "background.fits",
     "calibrated.fits", "psf.fits", "residual.fits", "solution.wcs", "regions.reg",
     "transients.csv", "report.html", SUMMARY,
 )  # fmt: skip
-LONGEST = 200  # characters of what another library says
 
 
 def told(folder: Path) -> Mapping[str, Any]:
@@ -35,7 +33,7 @@ def told(folder: Path) -> Mapping[str, Any]:
     """
     if not (folder / SUMMARY).is_file():
         return {}
-    with suppress(InputError, ValueError):
+    with suppress(InputError, ValueError, RecursionError):
         content = json.loads(read_text(folder / SUMMARY, "a summary"))
         return content if isinstance(content, dict) else {}
     return {}
@@ -66,12 +64,13 @@ def claimed(folder: Path, frame: Path) -> Iterator[None]:
     clear(folder, frame)
     _fail(folder, frame, "stopped before it was done")
     try:
-        yield
-    except Exception as error:
+        with guard_frame(frame):
+            yield
+    except LightcurveError as error:
         # What ended the run is told, whatever more goes wrong in clearing up.
         with suppress(LightcurveError):
             clear(folder, frame)
-            _fail(folder, frame, reason_of(error, frame))
+            _fail(folder, frame, joined(error.beside(frame.name, str(frame))))
         raise
 
 
@@ -90,16 +89,6 @@ def clear(folder: Path, frame: Path) -> None:
         except OSError as error:
             msg = f"{file}: cannot be removed: {error.strerror}; choose another --out"
             raise InputError(msg) from error
-
-
-def reason_of(error: Exception, frame: Path) -> str:
-    """Say in one line why a frame failed, without its name."""
-    if isinstance(error, LightcurveError):
-        return joined(error.beside(frame.name, str(frame)))
-    if isinstance(error, OSError):
-        return joined(error)
-    what = f"{type(error).__name__}: {joined(error)[:LONGEST]}"
-    return f"a mistake of the program, {what}; please report it: run.log says where it happened"
 
 
 def _fail(folder: Path, frame: Path, reason: str) -> None:

@@ -20,6 +20,7 @@ from lightcurve.catalogs.layout import Field
 from lightcurve.core.constants import J2000_JD, YEAR_DAYS
 from lightcurve.core.data import Frame, FrameStatus, Solution
 from lightcurve.core.errors import CatalogError, InputError, LightcurveError, SolveError
+from lightcurve.core.guard import guard_frame
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.headers import TIMELESS
@@ -156,22 +157,35 @@ def _solve_row(
     row = {"file": job.name, "status": FrameStatus.FAILED, **dict.fromkeys(FIELDS)}
     row |= {"detail": "", "sip_order": None, "reason": ""}
     try:
-        frame = reduce_frame(read_frame(job.path, settings=settings, need_time=False), None)
-        if not named and frame.exposure.kind in TIMELESS:
-            return row | {"status": FrameStatus.SKIPPED, "reason": f"a {frame.exposure.kind} frame"}
-        stars = find(frame, saturation_adu=frame.exposure.saturation_adu)
-        request = request_for(frame, stars, settings, place)
-        solution, remark = _solve(frame, request, settings, source)
-        row |= _describe(solution, frame.pixels.shape)
-        if output.folder is not None:
-            write_wcs_sidecar(output.folder / f"{job.stem}.wcs", solution, frame.pixels.shape)
-            if output.copies:
-                wcs_into_copy(job.path, _copy_path(job, output.folder), solution)
+        with guard_frame(job.path):
+            return row | _solve_one(job, settings, place, source, output, named=named)
     except LightcurveError as error:
         return row | {"reason": error.beside(job.path.name)}
+
+
+def _solve_one(
+    job: _Job,
+    settings: Settings,
+    place: tuple[float, float] | None,
+    source: StarSource | None,
+    output: SolveOutput,
+    *,
+    named: bool,
+) -> dict[str, Any]:
+    frame = reduce_frame(read_frame(job.path, settings=settings, need_time=False), None)
+    if not named and frame.exposure.kind in TIMELESS:
+        return {"status": FrameStatus.SKIPPED, "reason": f"a {frame.exposure.kind} frame"}
+    stars = find(frame, saturation_adu=frame.exposure.saturation_adu)
+    request = request_for(frame, stars, settings, place)
+    solution, remark = _solve(frame, request, settings, source)
+    if output.folder is not None:
+        write_wcs_sidecar(output.folder / f"{job.stem}.wcs", solution, frame.pixels.shape)
+        if output.copies:
+            wcs_into_copy(job.path, _copy_path(job, output.folder), solution)
     if not solution.n_matched:
         remark = remark or solution.detail
-    return row | {"status": FrameStatus.SOLVED, "reason": remark}
+    told = {"status": FrameStatus.SOLVED, "reason": remark}
+    return _describe(solution, frame.pixels.shape) | told
 
 
 def _solve(

@@ -113,7 +113,7 @@ def _parse(text: str) -> Mapping[str, Any] | None:
     """Take the sections apart; some versions have each as a list of one."""
     try:
         whole = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(whole, dict) or "planetary_parameters" not in whole:
         return None

@@ -13,6 +13,7 @@ from lightcurve.calib.reduce import reduce_frame, write_frame
 from lightcurve.calib.repair import repaired
 from lightcurve.core.data import Frame, FrameStatus, Masters, RawFrame
 from lightcurve.core.errors import InputError, LightcurveError
+from lightcurve.core.guard import guard_frame
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Entry, Inventory, take_inventory
@@ -104,12 +105,14 @@ def _calibrate(
         for path, label in progress(labels.items(), "Calibrating", len(labels)):
             row = {"file": label, "status": FrameStatus.CALIBRATED, "reason": ""}
             try:
-                raw = read_frame(path, settings=settings)
-                frame = reduce_frame(raw, masters)
-                if settings.calibration.cosmic_rays:
-                    frame = mark_hits(frame, camera.noise, saturation_adu=camera.saturation_adu)
-                frame = repaired(frame) if repair else frame
-                write_frame(targets[label], frame, _error(frame, camera, settings))
+                with guard_frame(path):
+                    raw = read_frame(path, settings=settings)
+                    frame = reduce_frame(raw, masters)
+                    if settings.calibration.cosmic_rays:
+                        level = camera.saturation_adu
+                        frame = mark_hits(frame, camera.noise, saturation_adu=level)
+                    frame = repaired(frame) if repair else frame
+                    write_frame(targets[label], frame, _error(frame, camera, settings))
             except LightcurveError as error:
                 row |= {"status": FrameStatus.FAILED, "reason": str(error)}
             rows.append(row)

@@ -35,6 +35,7 @@ from lightcurve.core.data import (
 )
 from lightcurve.core.errors import FrameError, LightcurveError, RegistrationError, Why
 from lightcurve.core.flags import Flag
+from lightcurve.core.guard import guard_frame
 from lightcurve.core.quantities import header_columns
 from lightcurve.frames.cards import number
 from lightcurve.frames.read import read_frame
@@ -82,28 +83,29 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
     """
     seen = solution = None
     try:
-        raw = _read(path, recipe)
-        masters = _masters_for(raw, recipe)
-        # Of a large frame only the parts around stars are calibrated at full resolution.
-        small = recipe.shrink > 1 and plane_of(raw.exposure, recipe.settings) is None
-        if small:
-            whole, seen = None, _find_small(raw, masters, recipe)
-        else:
-            whole, seen = _find(_calibrate(raw, masters, recipe), recipe)
-        registration = seen.registration
-        if registration is None:
-            registration, solution = place_frame(
-                whole or raw, seen.stars, recipe.reference, recipe.plan, recipe.scale_arcsec,
-                recipe.settings.solve,
-            )  # fmt: skip
-        x, y = place(recipe.plan, registration)
-        if whole is None:
-            frame, part = reduce_parts(raw, masters, x, y, _reach(recipe, seen.stars.grain))
-        else:
-            frame, part = whole, None
-        photometry = _photometry(frame, part, x, y, recipe, seen.stars.grain)
-        photometry = _with_noise_of_warm(photometry, raw, masters, recipe)
-        target = _target_picture(frame, part, photometry, (x, y), recipe, seen.stars)
+        with guard_frame(path):
+            raw = _read(path, recipe)
+            masters = _masters_for(raw, recipe)
+            # Of a large frame only the parts around stars are calibrated at full resolution.
+            small = recipe.shrink > 1 and plane_of(raw.exposure, recipe.settings) is None
+            if small:
+                whole, seen = None, _find_small(raw, masters, recipe)
+            else:
+                whole, seen = _find(_calibrate(raw, masters, recipe), recipe)
+            registration = seen.registration
+            if registration is None:
+                registration, solution = place_frame(
+                    whole or raw, seen.stars, recipe.reference, recipe.plan, recipe.scale_arcsec,
+                    recipe.settings.solve,
+                )  # fmt: skip
+            x, y = place(recipe.plan, registration)
+            if whole is None:
+                frame, part = reduce_parts(raw, masters, x, y, _reach(recipe, seen.stars.grain))
+            else:
+                frame, part = whole, None
+            photometry = _photometry(frame, part, x, y, recipe, seen.stars.grain)
+            photometry = _with_noise_of_warm(photometry, raw, masters, recipe)
+            target = _target_picture(frame, part, photometry, (x, y), recipe, seen.stars)
     except LightcurveError as error:
         return _failed(path, error, seen)
     return _measured(raw, seen, registration, solution, photometry, target)

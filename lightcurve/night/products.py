@@ -81,7 +81,7 @@ def written_by(path: Path) -> set[str]:
     """
     try:
         files = tomllib.loads(path.read_text(encoding="utf-8")).get("files", {})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
         return set()
     return set(files) if isinstance(files, dict) else set()
 

@@ -17,6 +17,7 @@ from lightcurve.core.data import Detections, FrameStatus, Masters
 from lightcurve.core.errors import InputError, LightcurveError, RegistrationError
 from lightcurve.core.files import json_text, write_text
 from lightcurve.core.flags import PixelFlag
+from lightcurve.core.guard import guard_frame
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.registry import did_you_mean
 from lightcurve.core.settings import Settings
@@ -178,7 +179,10 @@ def _judge_set(
                    "filter": entry.exposure.filter, **dict.fromkeys(NUMBERS)}  # fmt: skip
             rows.append(row)
             try:
-                seen[entry.name] = _measure(entry, row, masters, camera.saturation_adu, settings)
+                with guard_frame(entry.path):
+                    seen[entry.name] = _measure(
+                        entry, row, masters, camera.saturation_adu, settings
+                    )
             except LightcurveError as error:
                 row |= {"status": FrameStatus.FAILED, "reason": str(error)}
         _compare(list(seen.values()))

@@ -10,6 +10,7 @@ from lightcurve.astrometry.wcs import describe_wcs, move_wcs
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.core.data import Solution
 from lightcurve.core.errors import LightcurveError, RegistrationError, SolveError
+from lightcurve.core.guard import guard_frame
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Entry
 from lightcurve.frames.read import read_frame
@@ -77,10 +78,11 @@ def _placed(
     place = target.ra_deg, target.dec_deg
     for entry in spread(others):
         try:
-            whole = reduce_frame(read_frame(entry.path, settings=settings), None)
-            frame, stars = split(whole, settings, saturation_adu=whole.exposure.saturation_adu)
-            request = request_for(frame, stars, settings, place)
-            solution = solve_frame(request, settings.solve)
+            with guard_frame(entry.path):
+                whole = reduce_frame(read_frame(entry.path, settings=settings), None)
+                frame, stars = split(whole, settings, saturation_adu=whole.exposure.saturation_adu)
+                request = request_for(frame, stars, settings, place)
+                solution = solve_frame(request, settings.solve)
         except LightcurveError as error:
             log.info("%s: %s", entry.name, error)
             continue

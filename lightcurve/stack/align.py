@@ -12,6 +12,7 @@ from lightcurve.astrometry.register import ReferencePattern, make_reference, reg
 from lightcurve.core.data import Detections, Solution
 from lightcurve.core.errors import InputError, LightcurveError, RegistrationError, SolveError
 from lightcurve.core.flags import Flag
+from lightcurve.core.guard import guard_frame
 from lightcurve.core.progress import Progress
 from lightcurve.core.settings import Settings
 from lightcurve.phot.aperture import measure_stars
@@ -82,7 +83,8 @@ def align(
     placed, warps, failed = [], [], {}
     for member in members:
         try:
-            warps.append(_place(member, pattern, solution, settings, place))
+            with guard_frame(member.path):
+                warps.append(_place(member, pattern, solution, settings, place))
             placed.append(member)
         except LightcurveError as error:
             failed[member.name] = error.beside(member.path.name)

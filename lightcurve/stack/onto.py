@@ -16,6 +16,7 @@ from lightcurve.core.data import Solution
 from lightcurve.core.errors import FrameError, InputError, LightcurveError, SolveError
 from lightcurve.core.files import write_whole
 from lightcurve.core.flags import PixelFlag
+from lightcurve.core.guard import guard_frame
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.cards import printable
@@ -177,11 +178,12 @@ def resample_images(
     for path, name in progress(pairs, "Resampling", len(paths)):
         reason = ""
         try:
-            image, target = read_image(path, settings), out / f"{name}.fits"
-            _not_over(target, [*paths, onto])
-            light = bring(image, grid.wcs, grid.shape)
-            history = [f"brought onto the pixels of {printable(onto.name)}; light of stars kept"]
-            write_image(target, {"SCI": light}, grid.wcs, image.header, history)
+            with guard_frame(path):
+                image, target = read_image(path, settings), out / f"{name}.fits"
+                _not_over(target, [*paths, onto])
+                light = bring(image, grid.wcs, grid.shape)
+                how = f"brought onto the pixels of {printable(onto.name)}; light of stars kept"
+                write_image(target, {"SCI": light}, grid.wcs, image.header, [how])
         except LightcurveError as error:
             reason = error.beside(path.name, str(path))
         rows.append((path.name, reason))

@@ -13,11 +13,11 @@ from lightcurve.calib.reduce import reduce_frame
 from lightcurve.core.data import Detections, Exposure, Frame, Masters
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.flags import PixelFlag
-from lightcurve.core.progress import Progress, keep_traceback, warnings_to_file
+from lightcurve.core.guard import guard_frame
+from lightcurve.core.progress import Progress
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Entry
 from lightcurve.frames.read import read_frame
-from lightcurve.image.folder import reason_of
 from lightcurve.phot.background import measure_background
 from lightcurve.phot.trails import find_trails
 from lightcurve.setup.camera import CameraValues
@@ -95,12 +95,10 @@ def take_frames(
     members, failed = [], {}
     for k, entry in enumerate(progress(lights, "Calibrating", len(lights))):
         try:
-            with warnings_to_file():
+            with guard_frame(entry.path):
                 members.append(_take(entry, masters, camera, settings, work / f"{k}"))
-        except Exception as error:  # noqa: BLE001  (no frame may cost the others theirs)
-            if not isinstance(error, LightcurveError | OSError):
-                keep_traceback(error)
-            failed[entry.name] = reason_of(error, entry.path)
+        except LightcurveError as error:
+            failed[entry.name] = error.beside(entry.path.name)
             log.warning("%s: %s", entry.name, failed[entry.name])
     return members, failed
 

@@ -70,7 +70,7 @@ def read_fit_json(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(read_file(path, WHAT, max_bytes=MAX_BYTES))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{path}: not JSON: {error}"
         raise InputError(msg) from error
     if not isinstance(content, dict):

@@ -239,6 +239,15 @@ def test_a_copy_of_a_cameras_raw_file_is_fits(tmp_path: Path, solution: Solution
     assert separation_px(solution.wcs, WCS(fits.getheader(copy)), grid()) < 1e-6
 
 
+def test_a_copy_of_a_frame_with_cards_twice(tmp_path: Path, solution: Solution) -> None:
+    frame, cards = tmp_path / "frame.fits", fits.Header({"CRPIX1": 5.0})
+    for _ in range(3):
+        cards.append(("B_0_2", 1e-7))
+    fits.writeto(frame, np.zeros(SHAPE, np.int16), cards)
+    copy = wcs_into_copy(frame, tmp_path / "copy.fits", solution)
+    assert separation_px(solution.wcs, WCS(fits.getheader(copy)), grid()) < 1e-6
+
+
 def test_a_sidecar_round_trips(tmp_path: Path, solution: Solution) -> None:
     path = write_wcs_sidecar(tmp_path / "sub" / "frame.wcs", solution, SHAPE)
     assert separation_px(solution.wcs, sidecar_wcs(path), grid()) < 1e-6

@@ -16,6 +16,7 @@ from astropy.io import fits
 from lightcurve.core.errors import FrameError, HeaderError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import Settings, make_settings
+from lightcurve.frames.planes import count_planes
 from lightcurve.frames.read import is_image_name, read_cards, read_frame
 
 CARDS = {"DATE-OBS": "2020-03-01T02:03:04", "EXPTIME": 30.0}
@@ -188,6 +189,7 @@ def _header(**cards: object) -> bytes:
         (_header(NAXIS1="x"), "not a whole number"),
         (_header(NAXIS="100000"), "impossible"),
         (_header(BITPIX="12"), "BITPIX"),
+        (_header(GCOUNT="0") + bytes(4320), "GCOUNT"),
         (_header(NAXIS1="0"), "no 2-D image|without image"),
         (_header(NAXIS="1"), "no 2-D image|without image"),
         (b"SIMPLE  =                    T".ljust(80) * 80000, "header cards"),
@@ -204,6 +206,21 @@ def test_broken_files_give_one_line(tmp_path: Path, content: bytes, message: str
             reader(path)
         assert "\n" not in str(caught.value)
         assert str(caught.value).startswith("a.fits: ")
+
+
+def test_a_header_can_be_written_whatever_it_continues(tmp_path: Path) -> None:
+    path = tmp_path / "a.fits"
+    text = _header(OBJECT="'M 1&'", CONTINUE="5").replace(b"CONTINUE= ", b"CONTINUE  ")
+    for content in (text, text.replace(b"OBJECT  ", b"OBSERVER")):
+        path.write_bytes(content + bytes(4320))
+        header = read_frame(path, need_time=False).header
+        assert len(header.tostring()) % 2880 == 0
+
+
+def test_an_axis_that_is_none_makes_no_cube(tmp_path: Path) -> None:
+    path = tmp_path / "a.fits"
+    path.write_bytes(_header(NAXIS3="999999999") + bytes(4320))
+    assert count_planes(read_cards(path)[0]) == 1
 
 
 def test_missing_and_folder(tmp_path: Path) -> None:

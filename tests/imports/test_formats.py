@@ -228,6 +228,16 @@ def test_another_file_is_named_as_such(tmp_path: Path, text: str) -> None:
         import_file(tmp_path / "file")
 
 
+@pytest.mark.parametrize("name", ["inits.json", "planet.toml"])
+def test_what_is_nested_without_end_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("a = " * name.endswith("toml") + '{"a":' * 50_000)
+    with pytest.raises(InputError):
+        read_any_planet(tmp_path / name)
+    (tmp_path / name).write_text("a = " * name.endswith("toml") + "[" * 50_000)
+    with pytest.raises(InputError):
+        read_any_planet(tmp_path / name)
+
+
 def test_where_json_breaks_is_told(tmp_path: Path) -> None:
     (tmp_path / "inits.json").write_text('{"user_info": {\n"Typo": 1,\n}}')
     with pytest.raises(InputError, match=r"line 3, column 1\b"):
