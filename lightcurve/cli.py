@@ -141,9 +141,11 @@ def _run() -> int:
         _stop(f"{where}{error.strerror or error}")
     except typer.Abort:
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001  (the last guard: what no other was for)
+    except Exception as error:  # the last guard, for what no other was there for
         from lightcurve.core.guard import reason_of
 
+        if STOP.status:  # what was interrupted
+            raise
         _stop(reason_of(error))
     return status
 

@@ -35,6 +35,7 @@ _SIGN = 2**15  # the sign bit of 16, and the BZERO of unsigned numbers
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 BLOCK = 2880
 MAX_HEADER_BLOCKS = 2000  # 72,000 cards
+MOST_COUNTS = 1e15  # of a pixel; beyond, squares and sums of them are no numbers any more
 MAX_PIXELS = 2**28  # 16384 x 16384: 1 GB as float32
 MAX_EXTENSIONS = 1000
 DEFLATE_RATIO = 1100  # no gzip file can grow by more
@@ -179,7 +180,7 @@ def _whole_type(hdu: Hdu) -> np.dtype | None:
 
 
 def _scale(stored: np.ndarray, cards: Cards, *, out: np.ndarray) -> None:
-    """Apply BZERO, BSCALE and BLANK; float32, with NaN for every value that is not finite.
+    """Apply BZERO, BSCALE and BLANK; float32, with NaN for every value that is none.
 
     Where `out` holds integers, the bits are all there is to move.
     """
@@ -204,7 +205,12 @@ def _scale(stored: np.ndarray, cards: Cards, *, out: np.ndarray) -> None:
     if whole and blank is not None:
         out[stored == blank] = np.nan
     if not whole or scale != 1:
-        out[~np.isfinite(out)] = np.nan
+        _blank_absurd(out)
+
+
+def _blank_absurd(pixels: np.ndarray) -> None:
+    """Put NaN for what is not finite, or more than any camera or sum of its frames counts."""
+    pixels[~(np.abs(pixels) <= MOST_COUNTS)] = np.nan
 
 
 def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.ndarray]:
@@ -224,7 +230,7 @@ def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.
             )
 
         (text, pixels), _ = quietly(decode)
-    pixels[~np.isfinite(pixels)] = np.nan
+    _blank_absurd(pixels)
     return text, pixels
 
 

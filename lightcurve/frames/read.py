@@ -134,8 +134,8 @@ def read_frame(
     Returns
     -------
     RawFrame
-        Pixels that are blank or infinite are NaN and flagged NOT_FINITE; those at the saturation
-        level, where it is known, are flagged SATURATED.
+        Pixels that are blank, infinite or absurd (over 1e15) are NaN and flagged NOT_FINITE;
+        those at the saturation level, where it is known, are flagged SATURATED.
 
     Raises
     ------

@@ -208,6 +208,13 @@ def test_broken_files_give_one_line(tmp_path: Path, content: bytes, message: str
         assert str(caught.value).startswith("a.fits: ")
 
 
+def test_no_camera_counts_so_much(tmp_path: Path) -> None:
+    values = np.array([[1e30, 100.0], [-1e16, 1e14]] * 20, np.float32)
+    frame = read_frame(write(tmp_path / "a.fits", fits.PrimaryHDU(values)), need_time=False)
+    np.testing.assert_array_equal(np.isnan(frame.pixels), [[True, False], [True, False]] * 20)
+    np.testing.assert_array_equal(frame.bad & PixelFlag.NOT_FINITE > 0, np.isnan(frame.pixels))
+
+
 def test_a_header_can_be_written_whatever_it_continues(tmp_path: Path) -> None:
     path = tmp_path / "a.fits"
     text = _header(OBJECT="'M 1&'", CONTINUE="5").replace(b"CONTINUE= ", b"CONTINUE  ")
