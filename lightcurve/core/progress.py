@@ -13,7 +13,6 @@ from pathlib import Path
 from traceback import format_exception
 from typing import Protocol, TypeVar
 
-from lightcurve.core.cache import cache_dir, keep
 from lightcurve.core.constants import __version__
 from lightcurve.core.errors import InputError
 
@@ -162,6 +161,8 @@ def keep_traceback(error: Exception) -> str:
 
     Returns what to call the log.
     """
+    from lightcurve.core.cache import cache_dir, keep
+
     text = "".join(format_exception(error))
     root = logging.getLogger("lightcurve")
     if any(isinstance(handler, logging.FileHandler) for handler in root.handlers):
