@@ -57,4 +57,4 @@ def test_warnings_of_libraries_go_into_the_log_alone(
         with open_log(tmp_path), guard_frame(Path("x.fits")):
             warnings.warn("divide by zero", RuntimeWarning, stacklevel=1)
     assert "divide by zero" in (tmp_path / "run.log").read_text()
-    assert capfd.readouterr() == ("", "")
+    assert "divide by zero" not in "".join(capfd.readouterr())
