@@ -44,7 +44,8 @@ from lightcurve.catalogs.layout import (
 )
 from lightcurve.catalogs.read_votable import READING
 from lightcurve.core.errors import CatalogError, InputError, WebError, Why
-from lightcurve.core.progress import Progress, keep_traceback, silent
+from lightcurve.core.guard import guard
+from lightcurve.core.progress import Progress, silent
 from lightcurve.core.registry import Registry
 from lightcurve.core.settings import CatalogSettings
 from lightcurve.core.threads import Threads
@@ -169,19 +170,14 @@ def _fetch(service: Service, field: Field, settings: CatalogSettings) -> _Fetche
         left = (end - monotonic()) / (2 if k < len(service.routes) else 1)
         timeout_s = max(min(settings.timeout_s, left), LEAST_S)
         try:
-            catalog, status, reason = _answer(route, server, field, settings, timeout_s)
+            with guard(partial(CatalogError, server)):
+                catalog, status, reason = _answer(route, server, field, settings, timeout_s)
         except Skip as skip:
             failures.append(skip.reason)
             continue
         except CatalogError as error:
             skipped = False
             failures.append(error.reason)
-            continue
-        except Exception as error:  # noqa: BLE001  (of this service: the others go on)
-            skipped = False
-            keep_traceback(error)
-            told = f"{type(error).__name__}: {error}"[:200]
-            failures.append(f"a mistake of the program ({told}); please report it with run.log")
             continue
         reason = "; ".join([*catalog.notes, *([reason] if reason else []), *failures])
         row = (service.name, service.title, status, len(catalog), reason, server)

@@ -13,6 +13,7 @@ __all__ = [
     "errors",
     "files",
     "flags",
+    "guard",
     "http",
     "library_warnings",
     "progress",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from lightcurve.core.errors import FrameError, LightcurveError
 from lightcurve.core.progress import keep_traceback, warnings_to_file
 from lightcurve.core.table_text import joined, printable
 
-__all__ = ["guard", "guard_frame", "mistake", "reason_of"]
+__all__ = ["guard", "guard_frame", "reason_of"]
 
 LONGEST = 300  # characters of what libraries say
 
@@ -19,21 +19,25 @@ LONGEST = 300  # characters of what libraries say
 def guard(failed: Callable[[str], LightcurveError]) -> Iterator[None]:
     """Turn whatever a block raises into an error of ours, made by `failed` of one line.
 
-    An error of ours goes on as it is. The traceback of any other goes into the log, and so does
-    what libraries warn of in the block.
+    An error of ours goes on as it is. The traceback of any other goes into the log.
     """
     try:
-        with warnings_to_file():
-            yield
+        yield
     except (LightcurveError, BrokenPipeError):
         raise
     except Exception as error:
         raise failed(reason_of(error)) from error
 
 
-def guard_frame(path: Path) -> AbstractContextManager[None]:
-    """Let a frame fail by itself, with a `FrameError`, whatever its block raises."""
-    return guard(lambda reason: FrameError(path, reason))
+@contextmanager
+def guard_frame(path: Path) -> Iterator[None]:
+    """Let a frame fail by itself, with a `FrameError`, whatever its block raises.
+
+    What libraries warn of in the block goes into the log, too. Not for threads: they would take
+    each other's warnings.
+    """
+    with guard(lambda reason: FrameError(path, reason)), warnings_to_file():
+        yield
 
 
 def reason_of(error: Exception, *names: str) -> str:

@@ -26,7 +26,6 @@ __all__ = [
     "show_stages",
     "silent",
     "stage",
-    "warnings_to_file",
 ]
 
 T = TypeVar("T")

@@ -65,7 +65,9 @@ class Model(BaseModel):
     """Settings that nobody changes once they are made."""
 
     # Built when first used: a section by itself seldom is, and with all of them it is built anyway.
-    model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", validate_default=True, frozen=True, defer_build=True, allow_inf_nan=False
+    )
 
 
 Kind = TypeVar("Kind", bound=Model)
@@ -203,7 +205,9 @@ class TimeSettings(Model):
     date_order: DateOrder | None = Field(
         default=None, description="of dates such as 03/04/2020: dmy or mdy"
     )
-    clock_correction_s: float = Field(default=0.0, description="added to every time")
+    clock_correction_s: float = Field(
+        default=0.0, ge=-1e8, le=1e8, description="added to every time"
+    )
 
 
 class TargetSettings(Model):
@@ -393,7 +397,7 @@ class FitSettings(Model):
     @field_validator("covariates", mode="before")
     @classmethod
     def _none(cls, value: Any) -> Any:
-        if value is None or "none" not in list(value):
+        if not isinstance(value, list | tuple) or "none" not in value:
             return value
         if len(value) > 1:
             msg = "none goes alone"

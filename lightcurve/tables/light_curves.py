@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from lightcurve.core.covariates import COVARIATES, covariates_of
 from lightcurve.core.data import About, CurveSource, LightCurve, Note, Severity, StarCurves
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
+from lightcurve.core.guard import guard
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.table_text import parse_numbers
 from lightcurve.core.words import COLUMNS
@@ -120,12 +122,13 @@ def read_curve(
         When there is no such table, or time or flux cannot be told, or contradict themselves.
     """
     choice = choice or ColumnChoice()
-    if is_ours(path, choice):
-        return read_lightcurve(path)
-    table = open_table(path, choice.columns)
-    if any_scale:
-        choice = _of_any_scale(table, choice)
-    with np.errstate(over="ignore", invalid="ignore"):  # numbers such as 1e308 end as refusals
+    # Numbers such as 1e308 end as refusals.
+    with guard(partial(InputError, file=str(path))), np.errstate(over="ignore", invalid="ignore"):
+        if is_ours(path, choice):
+            return read_lightcurve(path)
+        table = open_table(path, choice.columns)
+        if any_scale:
+            choice = _of_any_scale(table, choice)
         return _curve_of_table(table, choice, star)
 
 

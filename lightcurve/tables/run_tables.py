@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from lightcurve.core.data import (
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.quantities import QUANTITIES, TEXT, beside_curve
+from lightcurve.core.table_text import printable
 from lightcurve.core.times import only_julian_dates
 from lightcurve.curve.neb import Disposition, Neighbour
 from lightcurve.tables.brightness import check_errors, check_flux, drop_fills
@@ -47,6 +49,7 @@ __all__ = [
     "write_stars",
 ]
 
+_STAR = re.compile(r"[CK]\d{1,6}")  # of a run: compared with, or checked by
 TIMES = ("jd_utc", "bjd_tdb")
 MAX_FLAGS = 65535
 MAX_LEVEL = 1000.0  # relative flux has a median of 1, or the ratio to few faint stars
@@ -253,6 +256,9 @@ def _read_comparisons(path: Path, curve: LightCurve) -> StarCurves:
     keys = zip(table.words("file"), jd, strict=True)
     row = np.array([frames.get((str(file), float(moment)), -1) for file, moment in keys], dtype=int)
     names, column = np.unique(words, return_inverse=True)
+    if wrong := next((name for name in map(str, names) if not _STAR.fullmatch(name)), None):
+        msg = f"{path}: {printable(wrong)[:20]!r} is no star of a run, such as C1 or K2"
+        raise InputError(msg)
     values = np.full((2, len(curve.file), len(names)), np.nan)
     for into, name in zip(values, ("rel_flux", "rel_flux_err"), strict=True):
         into[row[row >= 0], column[row >= 0]] = table.numbers(name)[row >= 0]

@@ -177,3 +177,19 @@ def test_a_file_that_is_not_there_is_named_with_its_option(name: str, tmp_path: 
         assert told.value.why is Why.NAMED
     if several:
         assert merged_settings(None, {name: [there]})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"time": {"clock_correction_s": float("nan")}},
+        {"time": {"clock_correction_s": 1e300}},
+        {"image": {"threshold_sigma": float("inf")}},
+        {"fit": {"covariates": 5}},
+        {"camera": 5},
+    ],
+    ids=str,
+)
+def test_what_is_no_setting_is_refused(values: dict) -> None:
+    with pytest.raises(InputError):
+        make_settings(values)
