@@ -112,6 +112,9 @@ def find_sources(
     light = np.where(good, pixels - background.level, 0).astype(np.float32)
     scaled = (light / background.rms).astype(np.float32)
     x, y = FINDERS.get(method).find(scaled, fwhm, BETWEEN_PIXELS * threshold_sigma)
+    ny, nx = pixels.shape
+    here = (np.abs(2 * x + 1 - nx) < nx) & (np.abs(2 * y + 1 - ny) < ny)  # of noise as wild as 1e15
+    x, y = x[here], y[here]
     sigma = _sigma(fwhm)
     found = _weigh(light, good, background.rms, sigma, (x, y), gain_e_per_adu)
     found = found.only(found.snr >= threshold_sigma)

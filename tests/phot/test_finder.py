@@ -96,3 +96,14 @@ def test_the_negative_of_a_frame_has_its_noise_and_none_of_its_stars() -> None:
     assert at["turned"] > 50
     # A peak of the noise on the wings of a star is no source of its own.
     assert 0.5 * at["turned"] < at["frame"] - len(x) < 1.2 * at["turned"]
+
+
+def test_noise_beyond_all_measure_has_no_place_outside_of_the_frame() -> None:
+    """As of bytes that are no pixels: values of any size, up to the largest that is read."""
+    values = np.frombuffer(np.random.default_rng(5).bytes(120 * 160 * 8), ">f8").reshape(120, 160)
+    with np.errstate(all="ignore"):
+        pixels = np.where(np.abs(values) <= 1e15, values, np.nan).astype(np.float32)
+        bad = (~np.isfinite(pixels)).astype(np.uint8)
+        background = as_filtered(pixels, bad, measure_background(pixels, bad), FWHM)
+        found = find_sources(pixels, bad, background, FWHM)
+    assert ((found.x > -0.5) & (found.x < 159.5) & (found.y > -0.5) & (found.y < 119.5)).all()
