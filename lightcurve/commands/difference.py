@@ -64,15 +64,17 @@ def _tell(row: dict[str, Any]) -> None:
     good = [one for one in row["found"] if not one["reason"]]
     typer.echo(
         one_line(
-            f"{row['file']}: {len(good)} changes, {row['flaws']} flaws; matched by "
+            f"{row['file']}: {len(good)} changes, {row['again']} of them seen in another frame, "
+            f"{row['flaws']} flaws; matched by "
             f"{row['matching_stars']} stars"
         )
     )
     if good:
-        names = ["what", "RA", "Dec", "mag", "error", "sigma", "known as"]
+        names = ["what", "RA", "Dec", "mag", "error", "sigma", "seen in", "known as"]
         body = (
             [one["kind"], f"{one['ra_deg']:.6f}", f"{one['dec_deg']:+.6f}", f"{one['mag']:.2f}",
-             f"{one['mag_err']:.2f}", f"{one['snr']:.1f}", one["known_as"]]
+             f"{one['mag_err']:.2f}", f"{one['snr']:.1f}",
+             f"{one['seen_in']} of {one['looked_in']}", one["known_as"]]
             for one in good
         )  # fmt: skip
         print_table("Changes", names, body)

@@ -24,6 +24,7 @@ CORE_FWHM = 1.0  # of a star, where what is left over tells how good the kernel 
 # star, a little off each other, have peak and hole 1.2 FWHM apart, seen through the PSF.
 DIPOLE, DIPOLE_FWHM = 0.5, 1.2
 HOLE_SIGMA = 3.5  # that the hole has: noise digs some of 2.5 beside every tenth peak
+DARK_SIGMA = 3.0  # below the sky: what a star leaves that is gone is not
 CORE_SHARE = 0.2  # of the peak: pixels above it are the core
 SHARES = np.geomspace(1e-4, 1.0, 200)  # of a star's light that may be left over
 SKY_FWHM, LEAST_SKY = 10.0, 32  # side of the cells in which what is left of the sky is told
@@ -44,8 +45,9 @@ class Difference:
         NaN where either has no value.
     even : light through the PSF, each pixel alike. bare : that of a star at each pixel over its
         noise, sigma. score : the same, over the noise and what the kernel does not match of the
-        light that is there.
+        light that is there. here : bare, of all the light that the image has there.
     psf : (m, m), of the first image, sum 1. fwhm : its stars', as they were subtracted.
+    pixel : (k, k), what the light of one pixel has become, sum 1: the image may be smoothed.
     """
 
     light: np.ndarray
@@ -54,8 +56,10 @@ class Difference:
     even: np.ndarray
     bare: np.ndarray
     score: np.ndarray
+    here: np.ndarray
     psf: np.ndarray
     fwhm: float
+    pixel: np.ndarray
     kernel: Kernel
     stars: int  # that the kernel rests on
     left: float  # share of a star's light that the kernel does not match: one sigma
@@ -95,8 +99,9 @@ def subtract(
     """
     from scipy.signal import fftconvolve
 
-    image, image_variance, width = _no_sharper(image, image_variance, *fwhm)
-    fwhm = width, fwhm[1]
+    sigma = _blur(*fwhm)
+    image, image_variance = _blurred(image, image_variance, sigma)
+    fwhm = max(fwhm[0], WIDER * fwhm[1]), fwhm[1]
     half = kernel_half(*fwhm)
     reach = int(np.ceil(STAMP_FWHM * fwhm[0]))
     variance = image_variance + np.float32(_scale(image, template)) ** 2 * template_variance
@@ -121,8 +126,10 @@ def subtract(
         even=fftconvolve(np.nan_to_num(light), psf[::-1, ::-1], "same").astype(np.float32),
         bare=(seen.flux / seen.flux_err).astype(np.float32),
         score=score.astype(np.float32),
+        here=((seen.flux + seen.model) / seen.flux_err).astype(np.float32),
         psf=psf,
         fwhm=fwhm[0],
+        pixel=_pixel(sigma),
         kernel=kernel,
         stars=int(used.sum()),
         left=left,
@@ -138,18 +145,30 @@ def _without_sky(light: np.ndarray, fwhm: float) -> np.ndarray:
     return np.asarray(light - sky.level)
 
 
-def _no_sharper(
-    image: np.ndarray, variance: np.ndarray, fwhm: float, template_fwhm: float
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Smooth an image that is sharper than the template to a little wider; and its FWHM then."""
-    wanted = WIDER * template_fwhm
-    if fwhm >= wanted:
-        return image, variance, fwhm
-    sigma = float(np.sqrt(wanted**2 - fwhm**2)) / FWHM_PER_SIGMA
+def _blur(fwhm: float, template_fwhm: float) -> float:
+    """Sigma of what makes an image a little wider than its template; 0 where it is so already."""
+    return float(np.sqrt(max((WIDER * template_fwhm) ** 2 - fwhm**2, 0.0))) / FWHM_PER_SIGMA
+
+
+def _blurred(
+    image: np.ndarray, variance: np.ndarray, sigma: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smooth an image and its variance."""
+    if not sigma:
+        return image, variance
     # The square of a Gaussian is one of sigma / sqrt 2, and its sum 1 / (4 pi sigma^2).
     share = min(1 / (4 * np.pi * sigma**2), 1.0)
-    quieter = smoothed(variance, sigma / np.sqrt(2)) * np.float32(share)
-    return smoothed(image, sigma), quieter, wanted
+    return smoothed(image, sigma), smoothed(variance, sigma / np.sqrt(2)) * np.float32(share)
+
+
+def _pixel(sigma: float) -> np.ndarray:
+    """Tell what the light of one pixel becomes: (k, k), sum 1."""
+    from scipy.ndimage import gaussian_filter
+
+    half = int(np.ceil(4 * sigma))
+    one = np.zeros((2 * half + 1,) * 2)
+    one[half, half] = 1
+    return np.asarray(gaussian_filter(one, sigma, mode="constant") if sigma else one)
 
 
 def kernel_half(image_fwhm: float, template_fwhm: float) -> int:
@@ -299,7 +318,9 @@ def _change(found: Difference, sign: float, i: int, j: int) -> Change:
     reason = ""
     if hole.any():
         reason = "a dipole: a star that was not matched"
-    elif _is_sharp(found, i, j):
+    elif sign < 0 and found.here[j, i] < -DARK_SIGMA:
+        reason = "darker than the sky: no star that is gone"
+    elif _is_sharp(found, i, j, (dx, dy)):
         reason = "a single pixel"
     elif _is_line(even, i, j, found.fwhm):
         reason = "a line: a trail, or an edge of either image"
@@ -310,15 +331,38 @@ def _change(found: Difference, sign: float, i: int, j: int) -> Change:
     return Change(i + dx, j + dy, np.nan, np.nan, float(found.score[j, i]), reason)
 
 
-def _is_sharp(found: Difference, i: int, j: int) -> bool:
+def _is_sharp(found: Difference, i: int, j: int, off: tuple[float, float]) -> bool:
     """Tell whether one pixel explains a peak better than a star does: a hit, a hot pixel.
 
-    By what each takes off chi-square: the PSF the square of the score, a pixel that of its own
-    light over its error.
+    All pixels alike: the light of a hit makes its own pixel the least certain.
     """
-    cut = (slice(max(j - 1, 0), j + 2), slice(max(i - 1, 0), i + 2))
-    alone = np.nan_to_num(found.light[cut] / found.error[cut]) ** 2
-    return float(alone.max()) > float(found.grain * found.bare[j, i]) ** 2
+    from scipy.ndimage import shift
+
+    reach = max(int(np.ceil(found.fwhm)), 2)
+    light = np.nan_to_num(_cut(found.light, i, j, reach))
+    star = _cut(shift(found.psf, off[::-1], order=3), *(len(found.psf) // 2,) * 2, reach)
+    middle = len(found.pixel) // 2
+    hits = (
+        _cut(found.pixel, middle - u, middle - v, reach) for u in (-1, 0, 1) for v in (-1, 0, 1)
+    )
+    alone, whole = max(_explained(light, hit) for hit in hits), _explained(light, star)
+    return alone > whole
+
+
+def _explained(light: np.ndarray, shape: np.ndarray) -> float:
+    """Tell how much of the square of the light a shape takes off, each pixel alike."""
+    shape = np.nan_to_num(shape)
+    return float((light * shape).sum() ** 2 / (shape**2).sum())
+
+
+def _cut(image: np.ndarray, i: int, j: int, reach: int) -> np.ndarray:
+    """Cut a square out about a column and a row; NaN beyond the image."""
+    ny, nx = image.shape
+    rows, columns = (np.arange(k - reach, k + reach + 1) for k in (j, i))
+    there = np.asarray(image[np.ix_(rows.clip(0, ny - 1), columns.clip(0, nx - 1))], float)
+    there[(rows < 0) | (rows >= ny)] = np.nan
+    there[:, (columns < 0) | (columns >= nx)] = np.nan
+    return there
 
 
 def _is_line(even: np.ndarray, i: int, j: int, fwhm: float) -> bool:

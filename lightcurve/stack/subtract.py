@@ -29,6 +29,7 @@ from lightcurve.phot.background import measure_background
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.phot.zero_point import apply_zero_point, instrumental
 from lightcurve.report.difference import save_difference
+from lightcurve.stack.again import look_again
 from lightcurve.stack.difference import Change, Difference, find_changes, subtract
 from lightcurve.stack.onto import Image, bring, lay, read_image, write_image
 from lightcurve.stack.resample import Surface
@@ -68,6 +69,8 @@ class Found:
     template_flux_adu: float  # of what the template has there, as the frame would show it
     known_as: str  # an object that a catalogue has there
     reason: str  # why it is no source; empty where it looks like one
+    looked_in: int = 0  # other frames that have its place
+    seen_in: int = 0  # of these, that show it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +107,9 @@ def subtract_template(
     Returns
     -------
     list of dict
-        One a frame: file, status, reason, ``changes`` (those that look like sources), ``flaws``,
-        ``found`` (a list of all), and the numbers of the match.
+        One a frame: file, status, reason, ``changes`` (those that look like sources), ``again``
+        (those of them that another frame shows, too), ``flaws``, ``found`` (a list of all), and the
+        numbers of the match.
 
     Raises
     ------
@@ -123,7 +127,21 @@ def subtract_template(
         return {**summarise(reduced), **_write(out, name, template, reduced, *found)}
 
     with open_log(out):
-        return each_frame(paths, settings, work, progress)
+        rows = look_again(each_frame(paths, settings, work, progress), out)
+        return [_counted(row, out) if row.get("difference") else row for row in rows]
+
+
+def _counted(row: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Write the table of a frame, and count what is in it."""
+    table = (out / row["difference"]).with_suffix(".csv")
+    lines = [[one[column] for column in Found.__slots__] for one in row["found"]]
+    write_text(table, csv_text(Found.__slots__, lines))
+    good = [one for one in row["found"] if not one["reason"]]
+    return row | {
+        "changes": len(good),
+        "again": sum(one["seen_in"] > 0 for one in good),
+        "flaws": len(row["found"]) - len(good),
+    }
 
 
 def _quick(settings: Settings) -> Settings:
@@ -257,7 +275,7 @@ def _write(
     difference: Difference,
     found: Sequence[Found],
 ) -> dict[str, Any]:
-    """Write the difference, its table and its figure; tell the numbers of the match."""
+    """Write the difference and its figure; tell the numbers of the match."""
     solution = reduced.placed.solution
     history = [
         f"{printable(template.name)} subtracted, by {difference.stars} stars",
@@ -265,19 +283,16 @@ def _write(
         "light: difference, ADU; error: one sigma; score: sigma of a star at each pixel",
     ]
     images = {"DIFF": difference.light, "ERR": difference.error, "SCORE": difference.score}
+    file = f"{name}.difference.fits"
     if solution is not None:
-        header = reduced.prepared.frame.header
-        write_image(out / f"{name}.difference.fits", images, solution.wcs, header, history)
-    rows = [[getattr(one, column) for column in Found.__slots__] for one in found]
-    write_text(out / f"{name}.difference.csv", csv_text(Found.__slots__, rows))
+        write_image(out / file, images, solution.wcs, reduced.prepared.frame.header, history)
     good = [one for one in found if not one.reason]
     save_difference(
         out / f"{name}.difference.png", matched.image, matched.template, difference.light,
         [(one.x, one.y, str(one.kind)) for one in good],
     )  # fmt: skip
     return {
-        "changes": len(good),
-        "flaws": len(found) - len(good),
+        "difference": file,
         "found": [asdict(one) for one in found],
         "matching_stars": difference.stars,
         "template_fwhm_px": matched.fwhm[1],
