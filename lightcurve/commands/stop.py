@@ -6,6 +6,7 @@ Loaded before everything else, for libraries take a second to load: it must be l
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import select
 import signal
@@ -71,7 +72,8 @@ class Stop:
 
     def _begin(self, number: int) -> None:
         self.status = 128 + number
-        # What is interrupted where nothing can be raised is no news.
+        # What is interrupted where nothing can be raised is no news, nor what libraries print.
+        sys.stderr = _Nowhere()
         sys.excepthook = sys.unraisablehook = threading.excepthook = _say_nothing
 
     def _watch(self, waked: int, numbers: list[int]) -> None:
@@ -87,6 +89,13 @@ def _write(number: int, line: str) -> None:
     with suppress(OSError):
         if select.select([], [number], [], 0)[1]:
             os.write(number, f"{line}\n".encode())
+
+
+class _Nowhere(io.TextIOBase):
+    """Takes whatever is written."""
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 def _say_nothing(*_: object) -> None:

@@ -44,6 +44,16 @@ except Stopped:
     print("cleaned", flush=True)
     STOP.end()
 """
+PRINTED = """
+import traceback
+STOP.at_work = True
+try:
+    ready()
+    time.sleep(60)
+except BaseException:  # as emcee does
+    traceback.print_exc()
+    STOP.end()
+"""
 AWAITED = """
 threading.Thread(target=time.sleep, args=(60,)).start()
 STOP.at_work = True
@@ -68,7 +78,7 @@ def stopped(code: str, number: signal.Signals, *words: str, **options) -> tuple[
     return program.returncode, out, err
 
 
-@pytest.mark.parametrize("code", [LOADING, SWALLOWED, CLEANED, AWAITED])
+@pytest.mark.parametrize("code", [LOADING, SWALLOWED, CLEANED, PRINTED, AWAITED])
 def test_it_ends_in_time_and_says_so_once(code: str) -> None:
     status, out, err = stopped(code, signal.SIGINT)
     assert status == 130

@@ -18,7 +18,7 @@ from lightcurve.astrometry.request import SolveRequest
 from lightcurve.catalogs import exoclock, sesame
 from lightcurve.catalogs.exoplanet_archive import find_planet, list_planets
 from lightcurve.catalogs.hips import ask_cutout
-from lightcurve.catalogs.horizons import ask_ephemeris
+from lightcurve.catalogs.horizons import ask_horizons
 from lightcurve.catalogs.layout import Field
 from lightcurve.catalogs.reach import reach
 from lightcurve.catalogs.services import SERVICES, query, server_names
@@ -87,7 +87,7 @@ CLIENTS: dict[str, Callable[[str, Path], str]] = {
     "planets": lambda address, _: str(len(list_planets(_settings(address)))),
     "exoclock": lambda address, _: str(len(exoclock.list_clocks(_settings(address)))),
     "horizons": lambda address, _: str(
-        ask_ephemeris("433", (2457021.7, 2457021.8), _settings(address)).name
+        ask_horizons("433", (2457021.7, 2457021.8), _settings(address)).name
     ),
     "hips": lambda address, _: str(ask_cutout(CARDS, "r", _settings(address))),
     "sesame": _sesame,
