@@ -523,8 +523,9 @@ def _gain(cards: Cards) -> tuple[Value | None, bool]:
             return (1 / value, source), False
         if told or found.keyword != "GAIN" or _PER_ADU.search(unit):
             return (value, found.source), False
-        # Settings of amplifiers are whole numbers mostly; the noise of frames tells of the others.
-        if value < 20 and value != round(value):
+        # Settings of amplifiers are whole numbers mostly, and no program that writes them knows the
+        # read noise; the noise of frames tells of the others.
+        if value < 20 and (value != round(value) or find(cards, "read_noise") is not None):
             return (value, f"{found.source} (no unit: electrons per ADU assumed)"), True
     return None, False
 

@@ -133,6 +133,16 @@ def measure_mesh(
     return Mesh(level, rms, n_kept >= min_pixels, *middles)
 
 
+def _filled(cells: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Give cells (my, mx) that are not known the value of the nearest that is."""
+    from scipy.ndimage import distance_transform_edt
+
+    if known.all():
+        return cells
+    row, column = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return cells[row, column]
+
+
 def _cell_px(shape: tuple[int, int]) -> int:
     """Side of a cell of a quick mesh."""
     return min(LARGE_MESH_PX if min(shape) >= LARGE_PX else MESH_PX, *shape)
@@ -189,9 +199,12 @@ def measure_background(
     box = box_px or int(np.clip(min(pixels.shape) // 10, MIN_BOX, MAX_BOX))
     box = min(box, *pixels.shape)
     level, rms = _map(data, mask, box, AMONG_STARS)
-    sources = _find_source_pixels(np.where(mask, 0, data - level), rms, mask)
-    level, rms = _map(data, mask | sources, box, BLANK)
-    return Background(level, rms, sources, box)
+    light = np.where(mask, 0, data - level)
+    sources = _find_source_pixels(light, rms, mask)
+    # What is left of the first map's sky: so a slope is no noise, and where sources leave no pixel
+    # the first map stays.
+    more, rms = _map(light, mask | sources, box, BLANK)
+    return Background(level + more, rms, sources, box)
 
 
 def pixel_error(pixels: np.ndarray, background: Background, gain_e_per_adu: float) -> np.ndarray:
@@ -230,8 +243,7 @@ def _map(data: np.ndarray, mask: np.ndarray, box: int, clip: Clip) -> tuple[np.n
     if not mesh.known.any():
         return np.zeros_like(data), np.ones_like(data)
     level, rms = (
-        _splined(smoothed(np.where(mesh.known, cells, np.median(cells[mesh.known]))), mesh, data)
-        for cells in (mesh.level, mesh.rms)
+        _splined(smoothed(_filled(cells, mesh.known)), mesh, data) for cells in (mesh.level, mesh.rms)
     )
     return level, np.maximum(rms, least_sigma(data, level))
 

@@ -168,5 +168,7 @@ def _settled(
         return measured, "measured from pairs of frames", False
     if value is not None:
         return value, source, True
-    why = f"{ASSUMED}: not in the header, no flats and biases; {option} settles it"
+    setting = exposure.sources.get("gain_setting") if name == "gain_e_per_adu" else None
+    told = f"{setting} is taken for a setting" if setting else "not in the header"
+    why = f"{ASSUMED}: {told}, no flats and biases; {option} settles it"
     return fallback, why, True

@@ -96,6 +96,23 @@ def test_real_night(hatp32: list[Path]) -> None:
 SITE = {"LATITUDE": 31.68, "LONGITUD": 110.88}
 
 
+@pytest.mark.parametrize(
+    ("cards", "gain"),
+    [
+        ({"GAIN": 2.0, "RDNOISE": 6.0}, 2.0),
+        ({"GAIN": 2, "READNOIS": 6}, 2.0),
+        ({"GAIN": 2}, None),
+        ({"GAIN": 120, "RDNOISE": 1.5}, None),
+        ({"GAIN": 1.7}, 1.7),
+    ],
+)
+def test_a_gain_without_a_unit_is_held_against_the_noise(cards: dict, gain: float | None) -> None:
+    """A program that writes the setting of an amplifier does not know its read noise."""
+    found = exposure(cards)
+    assert found.gain_e_per_adu == gain
+    assert found.guessed == (() if gain is None else ("gain_e_per_adu",))
+
+
 def test_longitude_without_evidence_is_not_guessed() -> None:
     found = exposure(SITE)
     assert found.site is None
