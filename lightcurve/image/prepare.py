@@ -163,12 +163,12 @@ def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> 
 
 def map_background(reading: Reading, settings: Settings) -> Prepared:
     """Measure the background and mark trails; tell every value the measuring rests on."""
-    background = measure_background(
-        reading.frame.pixels, reading.frame.bad, box_px=settings.image.background_box_px
-    )
+    box = settings.image.background_box_px
+    background = measure_background(reading.frame.pixels, reading.frame.bad, box_px=box)
     frame, trail = trails_marked(reading.frame, background, wanted=settings.image.trails)
     stars = reading.stars
     if trail:
+        background = measure_background(frame.pixels, frame.bad, box_px=box)
         # Among the brightest peaks were those of the trail: a plate solver must not be given them.
         stars = detect(frame.pixels, frame.bad, saturation_adu=reading.camera.saturation_adu)
     fwhm = float(np.median(stars.fwhm)) if len(stars) else GUESS_FWHM
