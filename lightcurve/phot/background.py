@@ -243,7 +243,8 @@ def _map(data: np.ndarray, mask: np.ndarray, box: int, clip: Clip) -> tuple[np.n
     if not mesh.known.any():
         return np.zeros_like(data), np.ones_like(data)
     level, rms = (
-        _splined(smoothed(_filled(cells, mesh.known)), mesh, data) for cells in (mesh.level, mesh.rms)
+        _splined(smoothed(_filled(cells, mesh.known)), mesh, data)
+        for cells in (mesh.level, mesh.rms)
     )
     return level, np.maximum(rms, least_sigma(data, level))
 
