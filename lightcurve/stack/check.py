@@ -10,8 +10,7 @@ import numpy as np
 
 from lightcurve.core.robust import known_median, robust_scatter
 from lightcurve.image.reduced import Reduced, summarise
-from lightcurve.stack.align import Aligned
-from lightcurve.stack.reject import Judged
+from lightcurve.stack.blur import measure_blur
 
 if TYPE_CHECKING:
     from lightcurve.stack.products import Ready, Stacked
@@ -22,7 +21,7 @@ MIN_SHARE = 0.5  # of the frames: more lost is a night to look at
 MIN_FRAMES = 2  # of one alone nothing is known but what it says itself
 MAX_ALIGN_PX = 0.25  # FWHM of 2.5 px grows by 3 %
 MAX_WCS_PX, MIN_WCS_STARS = 0.5, 10
-MAX_BLUR = 1.1  # of the frames' median FWHM: the stack is no blunter than its frames
+MAX_BLUR = 1.1  # of the width of the same stars in the frames: the stack is no blunter than these
 MAX_LOST = 0.03  # of the values of blank sky: 4 sigma alone loses 0.006 %
 PULLS = (0.9, 1.1)
 # Of the sky's scatter over the noise: beyond it flat field, dark pixels or stars too faint to be
@@ -33,9 +32,10 @@ MAX_DEPTH_MAG = 0.2
 
 
 class Verdict(StrEnum):
-    """Of one check."""
+    """Of one check: poor is what the frames do not allow better, failed what is wrong."""
 
     PASSED = "passed"
+    POOR = "poor"
     FAILED = "failed"
     UNKNOWN = "not known"
 
@@ -52,51 +52,56 @@ class Check:
 
     @classmethod
     def of(
-        cls, name: str, value: float, text: str, low: float = -np.inf, high: float = np.inf
-    ) -> Check:
+        cls, name: str, value: float, text: str, low: float = -np.inf, high: float = np.inf,
+        beyond: Verdict = Verdict.FAILED,
+    ) -> Check:  # fmt: skip
         """Hold a number against its limits; one that is not known has failed nothing."""
-        limits = [f"at least {low:g}"] if np.isfinite(low) else []
-        limits += [f"at most {high:g}"] if np.isfinite(high) else []
+        unit = "{:.0%}" if "%" in text else "{:g}"
+        limits = [f"at least {unit.format(low)}"] if np.isfinite(low) else []
+        limits += [f"at most {unit.format(high)}"] if np.isfinite(high) else []
         if not np.isfinite(value):
             return cls(name, value, "not known", " and ".join(limits), Verdict.UNKNOWN)
-        good = low <= value <= high
-        verdict = Verdict.PASSED if good else Verdict.FAILED
+        verdict = Verdict.PASSED if low <= value <= high else beyond
         return cls(name, value, text.format(value), " and ".join(limits), verdict)
 
 
 def check_stack(stacked: Stacked, ready: Ready, image: Reduced | None) -> tuple[Check, ...]:
-    """Look at frames, places and noise; with a catalogue at PSF, zero point and limits, too."""
+    """Look at frames, places and noise; with a catalogue at zero point and limits, too."""
     aligned, judged = ready.aligned, ready.judged
     total = len(aligned.members) + len(aligned.failed)
     used, kept = len(judged.kept), judged.kept
     rms = known_median(aligned.rms_px[kept[kept != aligned.reference]])
-    fewest = max(MIN_FRAMES, int(np.ceil(MIN_SHARE * total)))
     checks = [
-        Check.of("frames", used, f"{used} of {total} used", fewest),
+        Check.of("frames", used, "{:.0f} used", MIN_FRAMES),
+        Check.of("share of frames", used / total, f"{used} of {total} used", MIN_SHARE,
+                 beyond=Verdict.POOR),
         Check.of("alignment", rms, "{:.3f} px rms", high=MAX_ALIGN_PX),
+        Check.of("PSF", measure_blur(stacked, ready), "{:.3f} of the width in the frames",
+                 high=MAX_BLUR),
         Check.of("outliers", lost_share(stacked), "{:.3%} of values", high=MAX_LOST),
         Check.of("noise", stacked.pull, "{:.3f} of the error map, half the frames less the others",
                  *PULLS),
         Check.of("grain", grain(stacked), "{:.2f} of the error map, sky between stars",
-                 high=MAX_GRAIN),
+                 high=MAX_GRAIN, beyond=Verdict.POOR),
     ]  # fmt: skip
-    return tuple(checks) if image is None else (*checks, *_of_catalog(aligned, judged, image))
+    return tuple(checks) if image is None else (*checks, *_of_catalog(image))
 
 
-def _of_catalog(aligned: Aligned, judged: Judged, image: Reduced) -> list[Check]:
+def _of_catalog(image: Reduced) -> list[Check]:
     """Look at the catalogue; where no catalogue of stars was at hand, nothing has failed."""
     told = summarise(image)
-    blur = told["fwhm_px"] / known_median(aligned.fwhm_px[judged.kept])
     limits = next(one for one in image.calibrated.limits.limits if one.snr == 5)
     return [
         Check.of("WCS rms", told["astrometry_rms_px"], "{:.3f} px", high=MAX_WCS_PX),
-        Check.of("WCS stars", _counted(told["astrometry_stars"]), "{:.0f}", MIN_WCS_STARS),
-        Check.of("PSF", blur, "{:.3f} of the frames' FWHM", high=MAX_BLUR),
-        Check.of("zero-point stars", _counted(told["zero_point_stars"]), "{:.0f}", MIN_ZERO_STARS),
+        Check.of("WCS stars", _counted(told["astrometry_stars"]), "{:.0f}", MIN_WCS_STARS,
+                 beyond=Verdict.POOR),
+        Check.of("zero-point stars", _counted(told["zero_point_stars"]), "{:.0f}", MIN_ZERO_STARS,
+                 beyond=Verdict.POOR),
         Check.of("zero-point error", _number(told["zero_point_err_mag"]), "{:.4f} mag",
-                 high=MAX_ZERO_ERR),
+                 high=MAX_ZERO_ERR, beyond=Verdict.POOR),
         Check.of("limit", limits.measured - limits.analytic,
-                 "{:+.3f} mag from what the noise foretells", -MAX_DEPTH_MAG, MAX_DEPTH_MAG),
+                 "{:+.3f} mag from what the noise foretells", -MAX_DEPTH_MAG, MAX_DEPTH_MAG,
+                 Verdict.POOR),
     ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames.read import read_frame
 from lightcurve.setup.camera import settle_camera
-from lightcurve.stack.check import Verdict
+from lightcurve.stack.check import Check, Verdict
 from lightcurve.stack.story import Stack, stack_folder
 
 BASE = {"catalogs": {"offline": True}, "solve": {"solvers": ["header"]}}
@@ -87,10 +87,37 @@ def test_light_is_that_of_the_field(stack: Stack, night: tuple) -> None:
     assert np.std(pulls) == pytest.approx(1, abs=0.08)  # sky under a hundred stars, too
 
 
+def test_blur_is_seen_beside_the_same_stars(stack: Stack, night: tuple, tmp_path, monkeypatch):
+    """Frames laid beside their places by a Gaussian of a pixel widen the stars as it says."""
+    from lightcurve.stack import story
+
+    def blur(made: Stack) -> Check:
+        return next(one for one in made.checks if one.name == "PSF")
+
+    assert blur(stack).value == pytest.approx(1, abs=0.04)
+    places, shifts = story.map_grid, iter([(1, 1), (-1, 1), (1, -1), (-1, -1)] * 3)
+
+    def shaken(to_frame, shape):
+        dx, dy = next(shifts)
+        return places(lambda u, v: to_frame(u + dx, v + dy), shape)
+
+    monkeypatch.setattr(story, "map_grid", shaken)
+    wide = blur(stack_of(night[0], tmp_path, combine="mean"))
+    assert wide.verdict is Verdict.FAILED
+    assert wide.value == pytest.approx(np.hypot(2.9, 2.355) / 2.9, abs=0.1)
+
+
 def test_errors_are_those_of_halves(stack: Stack) -> None:
     assert stack.stacked.pull == pytest.approx(1, abs=0.05)
     assert 1.05 < stack.stacked.sums < 1.25
     assert all(check.verdict is not Verdict.FAILED for check in stack.checks)
+
+
+def test_what_frames_do_not_allow_is_poor_and_what_is_wrong_fails() -> None:
+    assert Check.of("a", 2.0, "{}", high=1.0, beyond=Verdict.POOR).verdict is Verdict.POOR
+    assert Check.of("a", 2.0, "{}", high=1.0).verdict is Verdict.FAILED
+    assert Check.of("a", 1.0, "{}", 0.5, 1.0).verdict is Verdict.PASSED
+    assert Check.of("a", np.nan, "{}", high=1.0).verdict is Verdict.UNKNOWN
 
 
 def test_file_is_read_back_with_its_marks(stack: Stack) -> None:
