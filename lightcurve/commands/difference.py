@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SETTINGS = ("image", "catalogs", "target", "solve", "camera", "site", "time", "calibration")
 
 
-@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "seed")
+@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "figures", "seed")
 def difference(
     frames: Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")],
     *,

@@ -35,7 +35,7 @@ DIGITS = {"astrometry_rms_px": 3, "fwhm_px": 2, "fwhm_arcsec": 2, "limit_5_sigma
 ERRORS = {"zero_point_mag": "zero_point_err_mag", "fwhm_px": "fwhm_err_px"}
 
 
-@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "seed")
+@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "figures", "seed")
 def image(
     frames: Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")],
     *,

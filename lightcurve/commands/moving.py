@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SETTINGS = ("image", "catalogs", "solve", "camera", "site", "time", "calibration")
 
 
-@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "seed")
+@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "figures", "seed")
 def moving(
     frames: Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")],
     *,

@@ -332,7 +332,7 @@ OPTIONS: dict[str, Option] = {
     "workers": Option(int, "--workers", "Processes that measure frames.", _APERTURE),
     "cluster": Option(str, "--cluster", "Dask scheduler: tcp://HOST:8786.", _APERTURE),
     "figures": Option(
-        str, "--figures", "That are drawn: all, page or none; a third of a short run.", _APERTURE
+        str, "--figures", "That are drawn: all, page (those it shows) or none.", _APERTURE
     ),
     "seed": Option(int, "--seed", "Of everything random.", _APERTURE),
 }  # fmt: skip

@@ -23,7 +23,7 @@ SETTINGS = (
 )  # fmt: skip
 
 
-@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "seed")
+@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "figures", "seed")
 def stack(
     folder: Folder,
     *,

@@ -552,7 +552,7 @@ class Settings(Model):
     )
     cluster: str | None = Field(default=None, description="address of a Dask scheduler")
     figures: Figures = Field(
-        default=Figures.ALL, description="that a run draws: all, those of its page, or none"
+        default=Figures.ALL, description="drawn: all, those of the page, or none"
     )
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 from lightcurve.calib.library import Library
 from lightcurve.catalogs.catalog_file import read_file
 from lightcurve.catalogs.services import reference_frames
-from lightcurve.core.data import FrameStatus, Masters, Quality
+from lightcurve.core.data import Figures, FrameStatus, Masters, Quality
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import json_text, read_text, write_text
 from lightcurve.core.guard import guard_frame
@@ -107,7 +107,8 @@ def measure_sequence(
     Parameters
     ----------
     out : Path
-        Gets sequence.csv, sequence.png, and sequence.jsonl, the rows kept.
+        Gets sequence.csv, sequence.jsonl, the rows kept, and sequence.png where all figures are
+        wanted.
 
     Returns
     -------
@@ -135,7 +136,7 @@ def measure_sequence(
         rows = each_frame(paths, settings, measure, progress)
         for row, quality in zip(rows, judge(rows), strict=True):
             row["quality"] = quality
-        write_sequence(out, rows)
+        write_sequence(out, rows, settings.figures)
     return rows
 
 
@@ -299,11 +300,14 @@ def _median(rows: Sequence[Mapping[str, Any]], name: str) -> float:
     return float(np.median(values)) if values.size else float("nan")
 
 
-def write_sequence(folder: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Path]:
-    """Write the table and its figure."""
+def write_sequence(
+    folder: Path, rows: Sequence[Mapping[str, Any]], figures: Figures
+) -> dict[str, Path]:
+    """Write the table and, where all figures are wanted, its own."""
     lines = [[row.get(name) for name in COLUMNS] for row in rows]
-    table = write_text(folder / "sequence.csv", csv_text(COLUMNS, lines))
-    return {
-        "sequence.csv": table,
-        "sequence.png": save_sequence(folder / "sequence.png", rows),
-    }
+    paths = {"sequence.csv": write_text(folder / "sequence.csv", csv_text(COLUMNS, lines))}
+    picture = folder / "sequence.png"
+    picture.unlink(missing_ok=True)  # an earlier run's
+    if figures == Figures.ALL:
+        paths["sequence.png"] = save_sequence(picture, rows)
+    return paths

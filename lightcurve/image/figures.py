@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.core.data import Figures
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.table_text import printable
@@ -60,17 +61,21 @@ SHOWN_FWHM = 8.0  # half the part of the frame shown before and after
 
 
 def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
-    """Draw every figure that there is something for.
+    """Draw every figure that is wanted and that there is something for.
 
     folder: made if it is not there. Returns captions by file. Raises InputError when one cannot be
     written.
     """
+    wanted = reduced.settings.figures
+    if wanted == Figures.NONE:
+        return {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         msg = f"{folder}: cannot be made: {error.strerror}; choose another --out"
         raise InputError(msg) from error
-    captions = _maps(folder, reduced)
+    captions = _image(folder / "image.png", reduced) if wanted == Figures.ALL else {}
+    captions |= _background(folder, reduced)
     captions |= _psf(folder / "psf.png", reduced) | _psf_maps(folder / "psf_maps.png", reduced)
     for kind in (reduced.calibrated.aperture, reduced.calibrated.psf):
         if kind is not None and kind.zero_point is not None:
@@ -101,9 +106,8 @@ def source_kinds(reduced: Reduced) -> np.ndarray:
     return kinds
 
 
-def _maps(folder: Path, reduced: Reduced) -> dict[Path, str]:
-    prepared, sources = reduced.prepared, reduced.sources
-    frame, background = prepared.frame, prepared.background
+def _image(path: Path, reduced: Reduced) -> dict[Path, str]:
+    frame, apertures = reduced.prepared.frame, reduced.sources.apertures
     x, y = (np.asarray(reduced.table[name]) for name in ("x", "y"))
     kinds = source_kinds(reduced)
     names = {
@@ -111,20 +115,24 @@ def _maps(folder: Path, reduced: Reduced) -> dict[Path, str]:
         "candidate": "candidate",
     }  # fmt: skip
     groups = {text: (x[kinds == kind], y[kinds == kind]) for kind, text in names.items()}
-    widths = sources.widths
-    image = save_frame(
-        folder / "image.png", frame.pixels, groups,
-        radius=float(sources.apertures.radii[sources.apertures.main]),
+    save_frame(
+        path, frame.pixels, groups,
+        radius=float(apertures.radii[apertures.main]),
         solution=reduced.placed.solution,
         # Between dollars a figure would see a formula.
         title=printable(frame.path.name).replace("$", r"\$"),
     )  # fmt: skip
+    return {path: "The frame with its sources, stretched so that faint and bright ones show."}
+
+
+def _background(folder: Path, reduced: Reduced) -> dict[Path, str]:
+    prepared, widths = reduced.prepared, reduced.sources.widths
+    frame, background = prepared.frame, prepared.background
     back = save_background(
         folder / "background.png", frame.pixels, background.level, background.rms,
         background.sources | ~prepared.good,
     )  # fmt: skip
     captions = {
-        image: "The frame with its sources, stretched so that faint and bright ones show.",
         back: "The background and its noise, and whether blank pixels scatter as that noise says.",
     }
     if np.isfinite(widths.fwhm):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.astrometry.track import Track
-from lightcurve.core.data import Frame, FrameStatus, Masters, Solution
+from lightcurve.core.data import Figures, Frame, FrameStatus, Masters, Solution
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import FrameError, InputError
 from lightcurve.core.files import write_text
@@ -81,7 +81,7 @@ def follow_object(
     paths : sequence of Path
         Files, or folders whose FITS files are taken.
     out : Path
-        Gets moving.csv, moving.png, ades.psv, ades.xml and run.log.
+        Gets moving.csv, moving.png where all figures are wanted, ades.psv, ades.xml and run.log.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def follow_object(
         for note in notes:
             log.info("%s", note)
         stamps = tuple(map(_stamp, looks, sights))
-        files = _write(out, track, sights, stamps, context)
+        files = _write(out, track, sights, stamps, context, settings.figures)
     return Followed(track, tuple(sights), offset, stamps, notes, files)
 
 
@@ -236,13 +236,14 @@ def _write(
     sights: Sequence[Sight],
     stamps: Sequence[Stamp],
     context: AdesContext | None,
+    figures: Figures,
 ) -> dict[str, Path]:
     """Write the table, the figure, and the files for the Minor Planet Center."""
     rows = [_row(one) for one in sights]
     text = csv_text(list(rows[0]), [list(row.values()) for row in rows])
     files = {"moving.csv": write_text(out / "moving.csv", text)}
     (out / "moving.png").unlink(missing_ok=True)  # an earlier run's
-    if stamps:
+    if stamps and figures == Figures.ALL:
         files["moving.png"] = save_moving(out / "moving.png", track.name, rows, stamps)
     places = [_ades(track.name, one) for one in sights if one.good]
     for name, write in (("ades.psv", ades_psv), ("ades.xml", ades_xml)):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightcurve.core.data import Exposure
+from lightcurve.core.data import Exposure, Figures
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.files import write_text
 from lightcurve.core.flags import PixelFlag
@@ -158,7 +158,9 @@ def write_stack(out: Path, stacked: Stacked, ready: Ready, settings: Settings) -
     )  # fmt: skip
     write_text(out / "frames.csv", _table(ready.aligned, ready.judged))
     title = f"{len(ready.kept)} frames, {stacked.total_s:.0f} s"
-    save_stack(out / "stack.png", stacked.light, stacked.exposure, stacked.rejected, title)
+    (out / "stack.png").unlink(missing_ok=True)  # an earlier run's
+    if settings.figures == Figures.ALL:
+        save_stack(out / "stack.png", stacked.light, stacked.exposure, stacked.rejected, title)
     return path
 
 

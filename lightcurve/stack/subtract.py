@@ -13,7 +13,7 @@ import numpy as np
 
 from lightcurve.catalogs.layout import Role
 from lightcurve.catalogs.services import SERVICES
-from lightcurve.core.data import FrameStatus, Masters
+from lightcurve.core.data import Figures, FrameStatus, Masters
 from lightcurve.core.errors import FrameError
 from lightcurve.core.files import write_text
 from lightcurve.core.flags import PixelFlag
@@ -287,10 +287,11 @@ def _write(
     if solution is not None:
         write_image(out / file, images, solution.wcs, reduced.prepared.frame.header, history)
     good = [one for one in found if not one.reason]
-    save_difference(
-        out / f"{name}.difference.png", matched.image, matched.template, difference.light,
-        [(one.x, one.y, str(one.kind)) for one in good],
-    )  # fmt: skip
+    picture = out / f"{name}.difference.png"
+    picture.unlink(missing_ok=True)  # an earlier run's
+    if reduced.settings.figures == Figures.ALL:
+        changes = [(one.x, one.y, str(one.kind)) for one in good]
+        save_difference(picture, matched.image, matched.template, difference.light, changes)
     return {
         "difference": file,
         "found": [asdict(one) for one in found],

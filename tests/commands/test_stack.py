@@ -47,9 +47,10 @@ def test_nights_are_joined_where_it_is_asked_for(tmp_path: Path) -> None:
         night="2026-03-07T03:00:00",
     )  # fmt: skip
     render(tmp_path / "f", later)
-    status, (found,) = run(tmp_path / "f", "--out", tmp_path / "out", "--join-nights")
+    status, (found,) = run(tmp_path / "f", "--out", tmp_path, "--join-nights", "--figures", "page")
     assert status == 0
     assert found["used"] == 6
+    assert not list(Path(found["folder"]).rglob("stack.png"))  # no page shows it
 
 
 def test_one_frame_is_no_stack(tmp_path: Path) -> None:

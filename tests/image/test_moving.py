@@ -10,9 +10,10 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.time import Time
 
+from lightcurve.core.data import Figures
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
-from lightcurve.image.moving import Followed, follow_object
+from lightcurve.image.moving import Followed, _write, follow_object
 from lightcurve.image.path import Wanted
 from sim_image import Observatory, offline, render_frame
 
@@ -101,3 +102,9 @@ def test_what_is_on_no_frame_has_no_picture(tmp_path: Path) -> None:
     found = follow_object([tmp_path / "blank.fits"], Settings(), wanted, tmp_path)
     assert set(found.files) == {"moving.csv"}
     assert not (tmp_path / "moving.png").exists()
+
+
+def test_its_figure_is_drawn_where_all_are_wanted(followed: Followed, tmp_path: Path) -> None:
+    for figures in Figures:
+        files = _write(tmp_path, followed.track, followed.sights, followed.stamps, None, figures)
+        assert ("moving.png" in files) == (figures == Figures.ALL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
+from lightcurve.core.data import Figures
 from lightcurve.core.errors import FrameError
 from lightcurve.core.progress import Clock
 from lightcurve.core.settings import make_settings
@@ -69,6 +71,23 @@ def test_every_product_is_written_and_read_back(written: Path) -> None:
     assert {"image.png", "background.png", "fwhm.png", "psf.png", "magnitudes.png",
             "completeness.png", "zero_point_psf.png", "aperture_psf.png"} <= figures  # fmt: skip
     assert json.loads((written / "summary.json").read_text())["zero_point_stars"] > 20
+
+
+def test_figures_are_drawn_as_wanted(
+    small: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = offline(small[1], psf="none", injected=0)
+    page, none = (settings.model_copy(update={"figures": Figures(f)}) for f in ("page", "none"))
+    reduce_image(small[0], page, tmp_path)
+    drawn = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"background.png", "fwhm.png", "magnitudes.png"} <= drawn
+    assert "image.png" not in drawn
+    # Without it none could be drawn.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    reduce_image(small[0], none, tmp_path)
+    assert not list(tmp_path.rglob("*.png"))
+    assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
 def test_every_product_is_explained(written: Path) -> None:

@@ -91,7 +91,7 @@ class Combine(StrEnum):
 
 
 class Figures(StrEnum):
-    """Which figures a run draws; `plot` draws the others from its files later."""
+    """Which figures are drawn; `plot` draws the others of a run from its files later."""
 
     ALL = "all"
     PAGE = "page"  # those that its page shows as pictures
