@@ -20,7 +20,7 @@ from lightcurve.phot.epsf import Choice, build_psf
 from lightcurve.phot.finder import filtered, find_sources
 from lightcurve.phot.moffat import core_of
 from lightcurve.phot.psf import Psf
-from lightcurve.phot.psf_fit import FIT_FWHM, PsfPhotometry, fit_psf, flux_error
+from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf, fit_radius, flux_error
 from lightcurve.phot.trails import in_trails, trail_sides
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ RINGS_FWHM = 0.8, 1.5, 2.2, 3.0, 4.0  # about a star: where its PSF's flaws look
 FLUX_ERROR = 0.01  # such flaws have at least, of a star's flux, one FWHM from it
 MISFIT = 4.0  # times the chi-square that flaws of the PSF make: what is fitted worse is no star
 SIDE_SHARE = 10.0  # one FWHM away, of a source's light: galaxies are left over on both sides alike
+DOUBT_FWHM = 2.0  # of a Gaussian: so far about a star is looked what the glow of galaxies left
 N_TRUST = 30  # stars of the PSF that tell how good it is
 BEYOND = 1.0  # times the brightest of the PSF's stars
 
@@ -115,12 +116,12 @@ def fit_sources(
         chi2 = np.where(glow.owners, alone.chi2, phot.chi2[: len(alone.x)])
         phot = replace(phot, chi2=np.append(chi2, phot.chi2[len(alone.x) :]))
         glow = replace(glow, owners=np.append(glow.owners, np.zeros(added, dtype=bool)))
-    told, fitted = _with_flaws(prepared, psf, phot, chosen)
+    told, fitted = _with_flaws(prepared, psf, phot, chosen, glow)
     # The threshold is one of what the table tells: with all that its error has in it.
     while not (strong := _significant(fitted, n, wanted)).all():
         phot = _again(prepared, psf, phot.only(strong))
         glow = replace(glow, owners=glow.owners[strong])
-        told, fitted = _with_flaws(prepared, psf, phot, chosen)
+        told, fitted = _with_flaws(prepared, psf, phot, chosen, glow)
     fitted = replace(fitted, residual=fitted.residual + glow.light)
     return Spread(told, fitted, chosen.rows, _unsure(phot, psf, n, trust), glow)
 
@@ -170,14 +171,30 @@ def _on_glow(prepared: Prepared, glow: Glow) -> Prepared:
 
 
 def _with_flaws(
-    prepared: Prepared, psf: Psf, phot: PsfPhotometry, chosen: Choice
+    prepared: Prepared, psf: Psf, phot: PsfPhotometry, chosen: Choice, glow: Glow
 ) -> tuple[Psf, PsfPhotometry]:
-    """Tell by what share of their light stars are off, and add it to the errors of fluxes."""
+    """Tell by what share of their light stars are off, and add it to the errors of fluxes.
+
+    So is what the glow under them is not known to.
+    """
     sky = _of_sum(prepared, psf) * prepared.background.rms.astype(float) ** 2
     gain = prepared.camera.noise.gain_e_per_adu
     psf = replace(psf, error=flux_error(phot, psf, chosen.trial, sky, gain))
     error = np.hypot(phot.flux_err, psf.error * np.nan_to_num(phot.flux))
+    if glow.owners.any():
+        error = np.hypot(error, _doubt(prepared, psf, phot, glow))
     return psf, replace(phot, flux_err=error)
+
+
+def _doubt(prepared: Prepared, psf: Psf, phot: PsfPhotometry, glow: Glow) -> np.ndarray:
+    """Flux, (n,), by which stars on galaxies may be off: as is seen about them beyond noise."""
+    from scipy.ndimage import gaussian_filter
+
+    left, _, noise = _as_fluxes(prepared, phot, psf)
+    beyond = gaussian_filter(left**2 - noise, DOUBT_FWHM * psf.fwhm)
+    row, column = np.rint(phot.y).astype(int), np.rint(phot.x).astype(int)
+    on = (glow.light[row, column] > 0) & ~glow.owners
+    return np.where(on, np.sqrt(np.maximum(beyond[row, column], 0)), 0.0)
 
 
 def _significant(phot: PsfPhotometry, n: int, wanted: ImageSettings) -> np.ndarray:
@@ -272,7 +289,7 @@ def _sureness(phot: PsfPhotometry, psf: Psf, trust: _Trust) -> tuple[np.ndarray,
     np.maximum.at(beside, other, share * flux[one])
     error = np.hypot(phot.flux_err * np.sqrt(np.maximum(phot.chi2, 1)), beside)
     flaws = np.maximum(trust.errors[0] * flux, beside) / phot.flux_err
-    allowed = 1 + flaws**2 / (np.pi * (FIT_FWHM * psf.fwhm) ** 2)
+    allowed = 1 + flaws**2 / (np.pi * fit_radius(psf.fwhm) ** 2)
     return np.nan_to_num(flux / error, nan=0.0), np.nan_to_num(allowed, nan=0.0)
 
 

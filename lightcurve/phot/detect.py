@@ -324,7 +324,7 @@ def single_pixels(
     bright = good[y, x] & (light[y, x] > SINGLE_SIGMA * rms[y, x])
     y, x = y[bright], x[bright]
     # Half of what a star between four pixels has on the second lowest of those beside its highest.
-    share = max(MIN_NEIGHBOUR, 0.5 * 2 ** -((BESIDE_PX / fwhm) ** 2))
+    share = 0.5 * 2 ** -((BESIDE_PX / fwhm) ** 2)
     box = gather(light, x, y, 2)
     alone, _ = spikes(box / rms[y, x, None, None], SPIKE_SIGMA, share)
     return y[alone], x[alone]

@@ -226,10 +226,10 @@ def build_psf(
     fine = fwhm < FINE_PIXELS and len(chosen) >= STARS_FOR_FINE
     step = 4 if fine else 2
     notes = (note,) if note else ()
+    analytic = moffat_psf(shape, beta, half, step, n_stars=len(chosen), notes=notes)
     if len(chosen) < MIN_STARS:
-        short = f"analytic (Moffat) PSF: {len(chosen)} stars, {MIN_STARS} make an effective PSF"
-        return moffat_psf(shape, beta, half, step, n_stars=len(chosen), notes=(*notes, short))
-    psf = moffat_psf(shape, beta, half, step, n_stars=len(chosen), notes=notes)
+        return _few(analytic, len(chosen))
+    psf = analytic
     whole = on_mesh(psf).sum(axis=(1, 2))
     x, y, chosen = _with_neighbours(x, y, chosen, NEIGHBOUR_FWHM * fwhm)
     order = flux = None
@@ -238,6 +238,8 @@ def build_psf(
             light, sky_variance, good, psf, x, y, gain_e_per_adu=gain_e_per_adu, flux=flux
         )
         single = _single(phot, chosen)
+        if len(single) < MIN_STARS:
+            return _few(analytic, len(single))
         missed = _missed(psf, phot, single, good)
         order = _table_order(psf, missed) if order is None else order
         psf = replace(_corrected(psf, missed, order, whole), n_stars=len(single))
@@ -247,6 +249,12 @@ def build_psf(
         (f"{lost} of the {len(chosen)} stars chosen were left out as not single",) if lost else ()
     )
     return replace(psf, notes=(*psf.notes, *said))
+
+
+def _few(psf: Psf, n_stars: int) -> Psf:
+    """Say why the profile alone must do."""
+    short = f"analytic (Moffat) PSF: {n_stars} stars, {MIN_STARS} make an effective PSF"
+    return replace(psf, n_stars=n_stars, notes=(*psf.notes, short))
 
 
 def _with_neighbours(
@@ -264,9 +272,10 @@ def _with_neighbours(
 
 def _single(phot: PsfPhotometry, chosen: np.ndarray) -> np.ndarray:
     """Leave out stars that the PSF fits far worse than the others: doubles, galaxies, flaws."""
+    chosen = chosen[np.isfinite(phot.flux[chosen])]
     snr = phot.flux[chosen] / phot.flux_err[chosen]
     misfit = np.sqrt(np.maximum(phot.chi2[chosen] - 1, 0)) / snr
-    return chosen[misfit <= MISFIT + 3 * np.nanmedian(misfit)]
+    return chosen[misfit <= MISFIT + 3 * np.median(misfit)] if len(chosen) else chosen
 
 
 @dataclass(frozen=True, slots=True, eq=False)

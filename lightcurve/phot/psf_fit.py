@@ -13,13 +13,14 @@ from lightcurve.phot.psf import Psf, Sampler, psf_boxes
 if TYPE_CHECKING:
     from scipy.sparse import coo_array
 
-__all__ = ["FIT_FWHM", "PsfPhotometry", "fit_psf", "flux_error"]
+__all__ = ["PsfPhotometry", "fit_psf", "fit_radius", "flux_error"]
 
 MAX_STEP_FWHM, MAX_STEP_PX = 0.17, 0.5  # of a place in one iteration: the larger
 MAX_SHIFT_FWHM, MAX_SHIFT_PX = 0.7, 2.0  # from where a star was found, likewise
 DAMPING = 1e-6
 COUPLING = 0.02  # correlation below which two stars are independent for their errors
 FIT_FWHM = 1.3  # radius of the pixels that are fitted
+LEAST_FIT_PX = 1.6  # at least: about any place 6 pixels lie in it, however sharp the stars
 SLOPE_FWHM, MODEL_FWHM = 2.0, 3.0  # half side of what a star reaches: slopes, and light
 MAX_ITERATIONS = 6
 STILL_SIGMA = 0.01  # a step, in errors, after which a star is fixed while others go on
@@ -207,7 +208,7 @@ class _Work:
 
     def _circles(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pixels of squares about the stars, and which are within the fitting radius."""
-        radius = FIT_FWHM * self.sampler.psf.fwhm
+        radius = fit_radius(self.sampler.psf.fwhm)
         half = int(np.ceil(radius))
         x, y = state[:, 1:].T
         u, v = (np.arange(-half, half + 1) - (c - np.rint(c))[:, None] for c in (x, y))
@@ -221,7 +222,7 @@ class _Work:
         bare = model.reshape(self.index.shape)[m:-m, m:-m]
         pixels, inside = self._circles(state)
         use = inside & self.good[pixels]
-        half = int(np.ceil(FIT_FWHM * self.sampler.psf.fwhm))
+        half = int(np.ceil(fit_radius(self.sampler.psf.fwhm)))
         there = model[self.squares(state[:, 1], state[:, 2], half)]
         variance = self.sky_variance[pixels] + np.maximum(there, 0.0) / self.gain
         squares = (self.light[pixels] - there) ** 2 / np.where(use, variance, 1.0)
@@ -259,6 +260,11 @@ def _middle(squares: np.ndarray, half: int, inner: int) -> np.ndarray:
     return squares.reshape(len(squares), side, side)[:, cut, cut].reshape(
         len(squares), (2 * inner + 1) ** 2
     )
+
+
+def fit_radius(fwhm: float) -> float:
+    """Radius about a star of the pixels that are fitted, pixels, for a PSF of such a FWHM."""
+    return max(FIT_FWHM * fwhm, LEAST_FIT_PX)
 
 
 def fit_psf(
@@ -437,7 +443,7 @@ def flux_error(
     light = psf_boxes(psf, x, y, half).reshape(len(rows), -1)
     v, u = (d.ravel() for d in np.mgrid[-half : half + 1, -half : half + 1])
     away = np.hypot(u - (x - column)[:, None], v - (y - row)[:, None])
-    inside, fitted = away <= TRIAL_FWHM * psf.fwhm, away <= FIT_FWHM * psf.fwhm
+    inside, fitted = away <= TRIAL_FWHM * psf.fwhm, away <= fit_radius(psf.fwhm)
     around = (away > TRIAL_FWHM * psf.fwhm) & (away <= AROUND_FWHM * psf.fwhm)
     left = left - np.nanmedian(np.where(around, left, np.nan), axis=1, keepdims=True)
     # Beyond the frame's edge there is nothing.

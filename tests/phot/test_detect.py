@@ -18,6 +18,7 @@ from lightcurve.phot.detect import (
     bright_maxima,
     detect,
     follow,
+    single_pixels,
 )
 from lightcurve.phot.grains import StarSize
 from lightcurve.phot.seeing import binned_profile, choose_radii, profile_fwhm
@@ -60,6 +61,16 @@ def test_hot_pixels_and_bad_columns_are_no_stars() -> None:
     bad = np.zeros(masked.shape, np.uint8)
     bad[90:111, 90:111] = PixelFlag.DEAD
     assert len(detect(masked, bad)) == 0
+
+
+def test_stars_sharper_than_a_pixel_are_no_single_pixels() -> None:
+    """Light on one pixel, some on its neighbours: as a smart telescope's green pixels have it."""
+    star = np.array([[0.05, 0.05, 0.02], [0.22, 1.0, 0.12], [0.1, 0.75, 0.44]])
+    light = np.random.default_rng(1).normal(0, 1, (40, 60))
+    light[9:12, 19:22] += 150 * star
+    light[30, 40] += 150
+    rows, columns = single_pixels(light, np.ones_like(light), np.ones(light.shape, dtype=bool), 1.6)
+    assert list(zip(rows, columns, strict=True)) == [(30, 40)]
 
 
 def test_flat_topped_star_is_one_star() -> None:

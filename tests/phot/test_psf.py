@@ -114,6 +114,18 @@ def test_effective_psf_is_the_true_one_to_a_percent() -> None:
     assert np.abs(ours - theirs).max() < 0.015 * theirs.max()
 
 
+def test_stars_sharper_than_a_pixel_are_fitted() -> None:
+    rng = np.random.default_rng(4)
+    x, y = grid_of_stars(rng)
+    light, variance = starfield(rng, x, y, np.full(x.size, 2e4), fwhm=0.75)
+    good, rows = np.ones(light.shape, dtype=bool), np.arange(x.size)
+    psf = build_psf(light, variance, good, (x, y), rows, 1.5, gain_e_per_adu=GAIN)
+    assert np.isfinite(psf.grid).all()
+    phot = fit_psf(light, variance, good, psf, x, y, gain_e_per_adu=GAIN)
+    assert np.std(phot.flux) < 0.1 * 2e4
+    assert np.median(phot.flux) == pytest.approx(2e4, rel=0.05)
+
+
 def test_few_stars_give_an_analytic_psf_that_says_so() -> None:
     rng = np.random.default_rng(5)
     x, y = grid_of_stars(rng)
