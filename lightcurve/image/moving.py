@@ -21,7 +21,7 @@ from lightcurve.core.table_text import csv_text
 from lightcurve.exports.ades import AdesContext, AdesPlace, ades_psv, ades_xml
 from lightcurve.image.batch import each_frame, quick_settings
 from lightcurve.image.path import Wanted, find_track
-from lightcurve.image.reduced import Apertures, Reduced, summarise
+from lightcurve.image.reduced import Reduced, summarise
 from lightcurve.image.sights import SEARCH_ARCSEC, Look, Sight, find_offset, sight
 from lightcurve.image.story import measure_image
 from lightcurve.report.moving_plots import save_moving
@@ -134,7 +134,9 @@ def _look(path: Path, reduced: Reduced, track: Track) -> Look:
     mid = frame.exposure.mid_jd_utc
     if mid is None:
         raise FrameError(path, "has no time: where the object was is not known")
-    rows, columns = _around(frame, solution, track.at(mid), reduced.sources.apertures)
+    trail_px = track.rate_arcsec_s(mid) * prepared.exposure_s / solution.scale_arcsec
+    reach = float(reduced.sources.apertures.annulus[1]) + trail_px / 2
+    rows, columns = _around(frame, solution, track.at(mid), reach)
     phot = reduced.sources.phot
     inside = (phot.x >= columns.start) & (phot.x < columns.stop)
     inside &= (phot.y >= rows.start) & (phot.y < rows.stop)
@@ -148,6 +150,7 @@ def _look(path: Path, reduced: Reduced, track: Track) -> Look:
         shape=prepared.shape,
         camera=prepared.camera,
         apertures=reduced.sources.apertures,
+        beta=reduced.sources.widths.stars.beta,
         solution=solution,
         zero_points=tuple(k.zero_point for k in reduced.calibrated.kinds if not k.by_psf),
         band=reduced.calibrated.band,
@@ -168,16 +171,16 @@ def _around(
     frame: Frame,
     solution: Solution,
     place: tuple[np.ndarray, np.ndarray],
-    apertures: Apertures,
+    reach: float,
 ) -> tuple[slice, slice]:
-    """Cut what is searched for the object, and a sky around it: rows and columns of the frame."""
+    """Cut what is searched for the object, and so many pixels around: rows and columns."""
     x, y = (float(v[0]) for v in solution.wcs.all_world2pix(*place, 0, quiet=True))
     search = SEARCH_ARCSEC / solution.scale_arcsec
     ny, nx = frame.pixels.shape
     if not (-search < x < nx + search and -search < y < ny + search):
         msg = f"the object is off the frame, at x {x:.0f}, y {y:.0f} of {nx} by {ny} pixels"
         raise FrameError(frame.path, msg)
-    half = int(search + apertures.annulus[1]) + MARGIN_PX
+    half = int(search + reach) + MARGIN_PX
     left, low = int(np.clip(x - half, 0, nx - 1)), int(np.clip(y - half, 0, ny - 1))
     right, high = int(np.clip(x + half + 1, 1, nx)), int(np.clip(y + half + 1, 1, ny))
     return slice(low, high), slice(left, right)

@@ -16,6 +16,7 @@ from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings
 from lightcurve.image.locate import MIN_ERROR_PX
 from lightcurve.image.reduced import Apertures
+from lightcurve.image.trail import Trail, trail_light
 from lightcurve.phot.aperture import Part, measure_stars
 from lightcurve.phot.methods import centroid_of
 from lightcurve.phot.zero_point import ZeroPoint, apply_zero_point, instrumental
@@ -56,6 +57,7 @@ class Look:
     shape: tuple[int, int]  # rows and columns of the frame
     camera: CameraValues
     apertures: Apertures
+    beta: float  # of the Moffat profile of its stars
     solution: Solution
     zero_points: tuple[ZeroPoint | None, ...]
     band: str
@@ -93,7 +95,10 @@ class Sight:
     off_dec_arcsec: float = np.nan
     mag: float = np.nan
     mag_err: float = np.nan
+    limit_mag: float = np.nan  # of what would have been seen there
     band: str = ""
+    flux_adu: float = np.nan
+    flux_err_adu: float = np.nan
     snr: float = np.nan
     radius_px: float = np.nan
     fwhm_arcsec: float = np.nan
@@ -194,30 +199,40 @@ def sight(
     offset: tuple[float, float],
     settings: Settings,
 ) -> Sight:
-    """Measure the object in one frame.
-
-    The aperture holds what the object moved while the shutter was open: the least of the frame's
-    that is as wide as the main one and half of that.
+    """Measure the object in one frame: along its trail, where it is seen, else where it should be.
 
     looks: of all frames, whose sources tell where stars are.
     """
-    ra, dec = expected(look, track, offset)
-    x, y = (float(v) for v in look.solution.wcs.all_world2pix(ra, dec, 0, quiet=True))
-    scale = look.solution.scale_arcsec
-    trail = track.rate_arcsec_s(look.mid_jd_utc) * look.exposure_s / scale
+    there = expected(look, track, offset)
+    trail = _trail(look, track, there)
+    length = 2 * float(np.hypot(trail.half_x, trail.half_y))
     radii, main = look.apertures.radii, look.apertures.main
-    k = min(int(np.searchsorted(radii, radii[main] + trail / 2)), len(radii) - 1)
-    phot = _measured(look, x, y, trail, settings)
+    # Flags are those of the least circle that holds the trail.
+    k = min(int(np.searchsorted(radii, radii[main] + length / 2)), len(radii) - 1)
+    phot = _measured(look, trail, length, settings)
+    seen = replace(trail, x=float(phot.x[0]), y=float(phot.y[0]))
+    bits, light = int(phot.flags[0, k]), _light(look, seen)
+    if bits & LOST or not light["snr"] >= MIN_SNR:
+        seen, light = trail, _light(look, trail)
     found = Sight(
-        look.file, look.mid_jd_utc, look.exposure_s, x=float(phot.x[0]), y=float(phot.y[0]),
-        radius_px=float(radii[k]), fwhm_arcsec=look.fwhm_arcsec, trail_px=trail,
-        stars=look.solution.n_matched, catalog=look.catalog, **_light(look, phot, k),
+        look.file, look.mid_jd_utc, look.exposure_s, x=seen.x, y=seen.y,
+        radius_px=float(radii[main]), fwhm_arcsec=look.fwhm_arcsec, trail_px=length,
+        stars=look.solution.n_matched, catalog=look.catalog, **light,
     )  # fmt: skip
     placed = _placed(found, look, track)
-    bits = int(phot.flags[0, k])
-    if placed.snr >= MIN_SNR and not bits & LOST:
-        bits |= _stars_near(placed, looks, track, offset)
+    bits |= _stars_near(placed, looks, track, offset)
     return replace(placed, reason=_why_not(placed, bits))
+
+
+def _trail(look: Look, track: Track, there: tuple[float, float]) -> Trail:
+    """Tell the trail that the object should leave: pixels of the frame."""
+    wcs, half = look.solution.wcs, look.exposure_s / 86400 / 2
+    ra, dec = track.at(look.mid_jd_utc + np.array([0.0, -half, half]))
+    (x, y), (path_x, path_y) = (
+        wcs.all_world2pix(*place, 0, quiet=True) for place in (there, (ra, dec))
+    )
+    half_x, half_y = (float(v[2] - v[1]) / 2 for v in (path_x, path_y))
+    return Trail(float(x), float(y), half_x, half_y, look.fwhm_px, look.beta)
 
 
 def expected(look: Look, track: Track, offset: tuple[float, float]) -> tuple[float, float]:
@@ -227,25 +242,32 @@ def expected(look: Look, track: Track, offset: tuple[float, float]) -> tuple[flo
     return (ra + east) % 360, dec + offset[1] / 3600
 
 
-def _measured(look: Look, x: float, y: float, trail: float, settings: Settings) -> StarPhotometry:
-    fwhm = look.fwhm_px
+def _measured(look: Look, trail: Trail, length: float, settings: Settings) -> StarPhotometry:
     return measure_stars(
-        look.pixels, look.bad, np.array([x]), np.array([y]), look.apertures.radii,
+        look.pixels, look.bad, np.array([trail.x]), np.array([trail.y]), look.apertures.radii,
         look.apertures.annulus, look.camera.noise, saturation_adu=look.camera.saturation_adu,
-        linearity_adu=look.camera.linearity_adu, max_shift=SAME_FWHM * fwhm + trail / 2,
+        linearity_adu=look.camera.linearity_adu, max_shift=SAME_FWHM * look.fwhm_px + length / 2,
         centroid=centroid_of(settings.apertures.centroid, Style.LIGHTCURVE),
         part=Part(*look.corner, look.shape),
     )  # fmt: skip
 
 
-def _light(look: Look, phot: StarPhotometry, k: int) -> dict[str, Any]:
-    """Signal-to-noise ratio and magnitude in aperture `k`."""
-    flux, error = phot.flux[:, k], phot.flux_err[:, k]
-    told: dict[str, Any] = {"snr": float(flux[0] / error[0])}
-    zero_point = look.zero_points[k]
+def _light(look: Look, trail: Trail) -> dict[str, Any]:
+    """Flux, signal-to-noise ratio, magnitude and limit along a trail, pixels of the frame."""
+    main = look.apertures.main
+    here = replace(trail, x=trail.x - look.corner[0], y=trail.y - look.corner[1])
+    flux, error = trail_light(
+        look.pixels, look.bad, here, float(look.apertures.radii[main]), look.apertures.annulus,
+        look.camera.noise,
+    )  # fmt: skip
+    told: dict[str, Any] = {"flux_adu": flux, "flux_err_adu": error, "snr": flux / error}
+    zero_point = look.zero_points[main]
     if zero_point is not None:
-        mag, err = apply_zero_point(zero_point, *instrumental(flux, error, look.exposure_s))
-        told |= {"mag": float(mag[0]), "mag_err": float(err[0]), "band": look.band}
+        fluxes = np.array([flux, MIN_SNR * error])
+        inst = instrumental(fluxes, np.full(2, error), look.exposure_s)
+        (mag, limit), (err, _) = apply_zero_point(zero_point, *inst)
+        told |= {"mag": float(mag), "mag_err": float(err), "limit_mag": float(limit)}
+        told |= {"band": look.band}
     return told
 
 
@@ -272,7 +294,8 @@ def _stars_near(
     """Flag a star's light in the aperture: what frames show there while the object is elsewhere."""
     here = found.ra_deg, found.dec_deg
     for other in looks:
-        reach = found.radius_px * other.solution.scale_arcsec + other.fwhm_arcsec
+        reach = found.radius_px + found.trail_px / 2
+        reach = reach * other.solution.scale_arcsec + other.fwhm_arcsec
         away = 3600 * degrees_apart(here, expected(other, track, offset))
         if away < 2 * reach:
             continue
@@ -285,9 +308,7 @@ def _stars_near(
 
 def _why_not(found: Sight, bits: int) -> str:
     """Say why a sight gives no place; empty where it gives one."""
-    for flag, reason in WHY_NOT.items():
-        if bits & flag:
-            return reason
-    if not found.snr >= MIN_SNR:
-        return f"too faint: S/N {found.snr:.1f}"
-    return ""
+    why = [reason for flag, reason in WHY_NOT.items() if bits & flag]
+    if not found.snr >= MIN_SNR and not bits & Flag.EDGE:
+        why.append(f"too faint: S/N {found.snr:.1f}")
+    return "; ".join(why)
