@@ -29,6 +29,7 @@ CORE_SHARE = 0.2  # of the peak: pixels above it are the core
 SHARES = np.geomspace(1e-4, 1.0, 200)  # of a star's light that may be left over
 SKY_FWHM, LEAST_SKY = 10.0, 32  # side of the cells in which what is left of the sky is told
 MIN_STARS_LEFT = 6
+LEAST_GRAIN = 0.1  # of the noise of both: with less, the two images are one
 LINE_FWHM, LINE = 2.0, 0.5  # so far away on both sides a line has still this share of its light
 UNLIKE = 3.0  # chi-square a pixel of a star's fit: noise alone gives as much to no one
 BLUR = 1.7  # sigma of the PSF: blurred by it, it is twice as wide
@@ -250,7 +251,7 @@ def _through(light: np.ndarray, model: np.ndarray, noise: np.ndarray, psf: np.nd
     )
     error = 1 / np.sqrt(information)
     # Resampling has tied the noise of neighbours: blank sky tells what one sigma is.
-    grain = max(robust_scatter(flux / error), 1e-6)
+    grain = max(robust_scatter(flux / error), LEAST_GRAIN)
     return Seen(flux, grain * error, under, grain)
 
 

@@ -94,13 +94,14 @@ def bring(
     if shape == image.shape and _same(to_frame, shape):
         return image.light
     mapping = map_grid(to_frame, shape)
-    surface = surface or lay(image)
-    step = max(BLOCK_PIXELS // shape[1], 1)
-    rows = [slice(j, min(j + step, shape[0])) for j in range(0, shape[0], step)]
-    light = np.concatenate([resample_rows(surface, mapping, some) for some in rows])
-    if not np.isfinite(light).any():
-        raise FrameError(image.path, "shows none of the sky that it is to be brought onto")
-    return light
+    if mapping.meets(image.shape):
+        surface = surface or lay(image)
+        step = max(BLOCK_PIXELS // shape[1], 1)
+        rows = [slice(j, min(j + step, shape[0])) for j in range(0, shape[0], step)]
+        light = np.concatenate([resample_rows(surface, mapping, some) for some in rows])
+        if np.isfinite(light).any():
+            return light
+    raise FrameError(image.path, "shows none of the sky that it is to be brought onto")
 
 
 def _not_over(out: Path, sources: Sequence[Path]) -> None:

@@ -42,6 +42,12 @@ class Mapping:
         """Places in the frame of some rows of the grid: x, y, (n, nx) float arrays."""
         return spread(self.x, rows, self.shape[1]), spread(self.y, rows, self.shape[1])
 
+    def meets(self, frame: tuple[int, int]) -> bool:
+        """Tell whether a node lies within a step of the frame, of so many rows and columns."""
+        step = 1.5 * STEP * np.sqrt(self.area)
+        beside = [np.maximum(-v, v - n) for v, n in ((self.x, frame[1]), (self.y, frame[0]))]
+        return bool((np.maximum(*beside) < step).any())
+
 
 def map_grid(to_frame: Transform, shape: tuple[int, int]) -> Mapping:
     """Follow a transform from a grid (ny, nx) to a frame, at the nodes."""

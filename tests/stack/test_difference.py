@@ -241,3 +241,13 @@ def test_a_hole_where_the_template_has_nothing_is_no_star_that_is_gone():
     (only,) = [one for one in changes if not one.reason]
     assert np.hypot(only.x - 160.2, only.y - 100.4) < 1
     assert [one for one in changes if np.hypot(one.x - 60.3, one.y - 100.6) < 1]
+
+
+def test_an_image_less_itself_shows_nothing():
+    rng = np.random.default_rng(12)
+    x, y = rng.uniform(12, SHAPE[1] - 12, 50), rng.uniform(12, SHAPE[0] - 12, 50)
+    light = np.exp(rng.uniform(np.log(3e3), np.log(5e4), 50))
+    image = rng.poisson(stars_image(SHAPE, x, y, light, 2.6) + SKY) - SKY
+    order, noise = np.argsort(-light), np.maximum(image, 0) + SKY
+    found = subtract(image, noise, image, noise, (x[order], y[order]), (2.6, 2.6))
+    assert not find_changes(found, 5.0, 4.0)

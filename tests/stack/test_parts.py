@@ -218,3 +218,14 @@ def test_errors_of_stars_on_resampled_frames(
     alone = np.nanmedian(block.error[dark]) * np.sqrt((profile**2).sum())
     if light == 0:
         assert np.nanstd(sums) / alone == pytest.approx(camera.of_profile(2.8), rel=within)
+
+
+@pytest.mark.parametrize("scale", [0.05, 1.0, 30.0])
+def test_a_grid_is_known_to_meet_a_frame_or_to_lie_far_from_it(scale: float) -> None:
+    for corner in ((-100.0, -100.0), (85.0, 40.0), (40.0, -0.9 * 100 * scale), (-99 * scale, 10.0)):
+        warp = of_matrix(np.column_stack([scale * np.eye(2), corner]), (90, 90))
+        x, y = warp(*(one.ravel() for one in np.meshgrid(np.arange(100.0), np.arange(100.0))))
+        inside = ((x > 0) & (x < 89) & (y > 0) & (y < 89)).any()
+        assert map_grid(warp, (100, 100)).meets((90, 90)) or not inside
+    far = of_matrix(np.column_stack([scale * np.eye(2), [200 * scale + 90, 0.0]]), (90, 90))
+    assert not map_grid(far, (100, 100)).meets((90, 90))
