@@ -16,9 +16,9 @@ from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings
 from lightcurve.image.locate import MIN_ERROR_PX
 from lightcurve.image.reduced import Apertures
-from lightcurve.image.trail import Trail, trail_light
 from lightcurve.phot.aperture import Part, measure_stars
 from lightcurve.phot.methods import centroid_of
+from lightcurve.phot.streak import Trail, trail_light
 from lightcurve.phot.zero_point import ZeroPoint, apply_zero_point, instrumental
 from lightcurve.setup.camera import CameraValues
 

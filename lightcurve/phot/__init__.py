@@ -22,6 +22,7 @@ __all__ = [
     "seeing",
     "shapes",
     "squares",
+    "streak",
     "surface",
     "trails",
     "zero_point",

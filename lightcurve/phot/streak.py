@@ -10,13 +10,25 @@ from lightcurve.phot.moffat import core_of
 from lightcurve.phot.noise import NoiseModel, flux_error
 from lightcurve.phot.sky import clipped_sky
 
+__all__ = ["Trail", "trail_light"]
+
 LEAST_SEEN = 0.5  # of its light, on good pixels
 STEPS_FWHM = 4  # points of a trail in each FWHM
 
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """A trail on pixels: its middle, what leads from there to its end, and the stars' Moffat."""
+    """A trail on pixels.
+
+    Attributes
+    ----------
+    x, y : float
+        Its middle, pixels.
+    half_x, half_y : float
+        From there to its end, pixels; 0 of what stands still.
+    fwhm, beta : float
+        Of the Moffat profile of the frame's stars; pixels.
+    """
 
     x: float
     y: float
@@ -59,12 +71,26 @@ def trail_light(
     annulus: tuple[float, float],
     noise: NoiseModel,
 ) -> tuple[float, float]:
-    """Sum light within a radius of a trail, over the sky around it: ADU and error.
+    """Sum light within a radius of a trail, over the sky around it.
 
-    As a circle of that radius would hold of a star, so that zero points of circles hold.
-    pixels: (ny, nx) ADU; bad: (ny, nx), not 0 where a pixel has no say: what the trail has there
-    follows from its profile. annulus: distances from the trail, pixels. NaN where it reaches over
-    the edge, or half of it is on bad pixels.
+    Parameters
+    ----------
+    pixels : (ny, nx) float array
+        ADU.
+    bad : (ny, nx) uint8 array
+        Not 0 where a pixel has no say: what the trail has there follows from its profile.
+    radius : float
+        Pixels.
+    annulus : (float, float)
+        Distances from the trail between which the sky is measured, pixels.
+    noise : NoiseModel
+        Of the camera.
+
+    Returns
+    -------
+    (float, float)
+        Light and its error, ADU: what a circle of that radius would hold of a star, so that zero
+        points of circles hold. NaN where it reaches over the edge, or half of it is on bad pixels.
     """
     apart = trail.apart(pixels.shape)
     ny, nx = pixels.shape

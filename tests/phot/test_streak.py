@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lightcurve.image.trail import Trail, trail_light
 from lightcurve.phot.aperture import circle_sums
 from lightcurve.phot.noise import NoiseModel
+from lightcurve.phot.streak import Trail, trail_light
 from lightcurve.simulate.render import render_stars
 
 SHAPE, FWHM, BETA, SKY, READ = (90, 110), 3.0, 3.0, 200.0, 4.0
