@@ -325,8 +325,10 @@ def single_pixels(
     y, x = y[bright], x[bright]
     # Half of what a star between four pixels has on the second lowest of those beside its highest.
     share = 0.5 * 2 ** -((BESIDE_PX / fwhm) ** 2)
-    box = gather(light, x, y, 2)
-    alone, _ = spikes(box / rms[y, x, None, None], SPIKE_SIGMA, share)
+    box = gather(light, x, y, 2) / rms[y, x, None, None]
+    alone = spikes(box, SPIKE_SIGMA, max(MIN_NEIGHBOUR, share))[0]
+    # Of stars sharper than a pixel the bright ones show that there is light beside the peak.
+    alone &= spikes(box, share=share)[0]
     return y[alone], x[alone]
 
 
