@@ -15,7 +15,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.setup.colour import plane_of
 
-__all__ = ["CameraValues", "settle_camera"]
+__all__ = ["MAX_SHARED", "SHARED_NOISE", "CameraValues", "settle_camera"]
 
 log = logging.getLogger(__name__)
 ASSUMED = "assumed"

@@ -23,8 +23,10 @@ from lightcurve.frames.cards import printable
 from lightcurve.frames.read import read_frame
 from lightcurve.image.batch import free_names
 from lightcurve.image.write import header_without_past, write_fits
+from lightcurve.setup.camera import MAX_SHARED, SHARED_NOISE
 from lightcurve.stack.pictures import balanced, compare, in_colour, subtracted, without_continuum
-from lightcurve.stack.resample import Surface, Transform, map_grid, resample_rows
+from lightcurve.stack.resample import Mapping as Grid
+from lightcurve.stack.resample import Surface, Transform, map_grid, resample_rows, shared_noise
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -87,13 +89,9 @@ def bring(
     do not overlap. surface: the image's, where it is laid already.
     """
 
-    def to_frame(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x, y = image.wcs.all_world2pix(*wcs.all_pix2world(u, v, 0), 0, quiet=True)
-        return np.asarray(x), np.asarray(y)
-
-    if shape == image.shape and _same(to_frame, shape):
+    mapping = _onto(image, wcs, shape)
+    if mapping is None:
         return image.light
-    mapping = map_grid(to_frame, shape)
     if mapping.meets(image.shape):
         surface = surface or lay(image)
         step = max(BLOCK_PIXELS // shape[1], 1)
@@ -102,6 +100,32 @@ def bring(
         if np.isfinite(light).any():
             return light
     raise FrameError(image.path, "shows none of the sky that it is to be brought onto")
+
+
+def _onto(image: Image, wcs: WCS, shape: tuple[int, int]) -> Grid | None:
+    """Follow other pixels (ny, nx) to the image's; None where they are the same."""
+
+    def to_frame(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x, y = image.wcs.all_world2pix(*wcs.all_pix2world(u, v, 0), 0, quiet=True)
+        return np.asarray(x), np.asarray(y)
+
+    if shape == image.shape and _same(to_frame, shape):
+        return None
+    return map_grid(to_frame, shape)
+
+
+def _with_noise(header: Header, mapping: Grid | None) -> Header:
+    """Tell in a copy of an image's header what noise its pixels share once they are resampled.
+
+    Of an image that was resampled before, at most: what is smooth loses less.
+    """
+    cards = header.copy()
+    if mapping is not None:
+        own = cards.get(SHARED_NOISE)
+        before = own if isinstance(own, float | int) and 1 <= own <= MAX_SHARED else 1.0
+        found = min(before * max(shared_noise(mapping), 1.0), MAX_SHARED)
+        cards[SHARED_NOISE] = round(found, 4), "noise of sums / of pixels in quadrature"
+    return cards
 
 
 def _not_over(out: Path, sources: Sequence[Path]) -> None:
@@ -184,7 +208,8 @@ def resample_images(
                 _not_over(target, [*paths, onto])
                 light = bring(image, grid.wcs, grid.shape)
                 how = f"brought onto the pixels of {printable(onto.name)}; light of stars kept"
-                write_image(target, {"SCI": light}, grid.wcs, image.header, [how])
+                header = _with_noise(image.header, _onto(image, grid.wcs, grid.shape))
+                write_image(target, {"SCI": light}, grid.wcs, header, [how])
         except LightcurveError as error:
             reason = error.beside(path.name, str(path))
         rows.append((path.name, reason))

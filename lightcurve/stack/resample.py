@@ -20,6 +20,7 @@ STEP = 32  # px between nodes: a distortion of 10 px in a corner is straight to 
 MAX_HOLE = 0.1
 FILL_PX = 1.0  # Gaussian by which a bad pixel is filled from those around it
 PHASES = 64
+SOME_ROWS = 13  # of so many one tells of the grid's noise: phases repeat in no such step
 Transform = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
@@ -176,6 +177,16 @@ def variance_share(mapping: Mapping, rows: slice) -> np.ndarray:
     x, y = mapping.at(rows)
     u, v = ((PHASES * (one - np.floor(one))).astype(np.int32) for one in (x, y))
     return table[u] * table[v]
+
+
+def shared_noise(mapping: Mapping) -> float:
+    """Tell the noise of a sum in that of its pixels in quadrature, of white noise in the frame.
+
+    The median over the grid; 1 where pixels lie on those of the frame.
+    """
+    ny, _ = mapping.shape
+    rows = (slice(j, j + 1) for j in range(0, ny, SOME_ROWS))
+    return float(np.median(np.concatenate([variance_share(mapping, one) for one in rows]))) ** -0.5
 
 
 @lru_cache(maxsize=8)

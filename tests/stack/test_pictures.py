@@ -87,6 +87,20 @@ def test_light_is_kept_where_the_sky_puts_it(scale, tmp_path):
     assert tried >= 3
 
 
+@pytest.mark.parametrize("scale", [0.7, 1.0, 1.6, 2.5])
+def test_the_noise_that_pixels_share_is_told(scale, tmp_path):
+    """Of a sum: the frame's own over its area; of a pixel: what the image scatters by."""
+    onto = write(tmp_path / "onto.fits", 0 * LIGHT)
+    image = write(
+        tmp_path / "a.fits", 0 * LIGHT, place=wcs(scale, 33.0, (200, 210)), shape=(420, 430)
+    )
+    resample_images([image, onto], onto, SETTINGS, tmp_path / "out")
+    pixels, header = fits.getdata(tmp_path / "out" / "a.fits", header=True)
+    truth = max(3 / scale / np.nanstd(pixels), 1.0)  # what is sampled coarsely shares none
+    assert header["NOISECOR"] == pytest.approx(truth, rel=0.03)
+    assert "NOISECOR" not in fits.getheader(tmp_path / "out" / "onto.fits")
+
+
 def test_what_lies_elsewhere_costs_itself_alone(tmp_path):
     onto = write(tmp_path / "onto.fits", LIGHT)
     far = write(tmp_path / "far.fits", LIGHT)
