@@ -88,7 +88,6 @@ def bring(
     Light is kept: the sum over a star is the same before and after. Raises FrameError when the two
     do not overlap. surface: the image's, where it is laid already.
     """
-
     mapping = _onto(image, wcs, shape)
     if mapping is None:
         return image.light
