@@ -35,6 +35,7 @@ FLUX_ERROR = 0.01  # such flaws have at least, of a star's flux, one FWHM from i
 MISFIT = 4.0  # times the chi-square that flaws of the PSF make: what is fitted worse is no star
 SIDE_SHARE = 10.0  # one FWHM away, of a source's light: galaxies are left over on both sides alike
 DOUBT_FWHM = 2.0  # of a Gaussian: so far about a star is looked what the glow of galaxies left
+WING_TIMES = 3.0  # of the light of a wing: what is higher beyond the PSF's grid stands on it
 N_TRUST = 30  # stars of the PSF that tell how good it is
 BEYOND = 1.0  # times the brightest of the PSF's stars
 
@@ -399,8 +400,9 @@ def _in_wings(
 ) -> np.ndarray:
     """Tell places where light of a bright star, no galaxy, is left that is no source.
 
-    That is beyond the PSF's grid, as far as a Moffat wing is above the noise; and for a star that
-    is saturated, or brighter than any that the PSF was tried on, all about it.
+    That is beyond the PSF's grid, as far as a Moffat wing is above the noise, what is no higher
+    than some times that wing; and for a star that is saturated, or brighter than any that the PSF
+    was tried on, all about it.
     """
     from scipy.ndimage import maximum_filter
 
@@ -422,5 +424,11 @@ def _in_wings(
     reach = np.where(unsure, np.maximum(reach, psf.half_px), reach)
     bright = np.flatnonzero(unsure | (reach > psf.half_px))
     away = np.hypot(x[:, None] - phot.x[bright], y[:, None] - phot.y[bright])
-    unmodelled = (away > psf.half_px - 2) | unsure[bright]
+    wing = height[bright] * (1 + (away / core) ** 2) ** -psf.beta
+    faint = _height(phot.residual, x, y)[:, None] < WING_TIMES * wing
+    unmodelled = ((away > psf.half_px - 2) & faint) | unsure[bright]
     return ((away < reach[bright]) & unmodelled).any(axis=1)
+
+
+def _height(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return image[np.rint(y).astype(int), np.rint(x).astype(int)]
