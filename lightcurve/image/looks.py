@@ -13,6 +13,7 @@ from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
 from lightcurve.image.reduced import NO_KRON, Glow, Kron, Look, Looks, Prepared, Spread
 from lightcurve.phot.beside import light_of_brighter
+from lightcurve.phot.cutouts import nearest_pixel
 from lightcurve.phot.finder import Found, filtered
 from lightcurve.phot.glow import Ellipses, light_along
 from lightcurve.phot.psf import Psf, render
@@ -258,8 +259,8 @@ def _outlines(
 
     rows = np.flatnonzero(flux > 0)
     groups, _ = label(seen, structure=np.ones((3, 3)))
-    column, row = np.rint(places[rows]).astype(int).T
-    wanted = np.unique(groups[row, column])
+    middle = nearest_pixel(*places[rows].T, seen.shape)
+    wanted = np.unique(groups[middle])
     y, x = np.nonzero(np.isin(groups, wanted[wanted > 0]))
     if not len(x):
         return None
@@ -267,7 +268,7 @@ def _outlines(
     away, near = away.reshape(len(x), -1), near.reshape(len(x), -1)
     of_light = np.log(flux[rows])[near] - 2 * np.log1p((away / fwhm) ** 2)
     owner = near[np.arange(len(x)), of_light.argmax(axis=1)]
-    high = smooth[y, x] >= share * smooth[row, column][owner]
+    high = smooth[y, x] >= share * smooth[middle][owner]
     labels = np.zeros(seen.shape, dtype=np.int32)
     labels[y[high], x[high]] = rows[owner[high]] + 1
     return SegmentationImage(labels) if high.any() else None

@@ -15,7 +15,7 @@ from lightcurve.core.settings import ImageSettings
 from lightcurve.image.looks import more_glow, no_glow, pieces
 from lightcurve.image.reduced import Glow, Prepared, Spread, signal_to_noise
 from lightcurve.phot.beside import light_of_brighter
-from lightcurve.phot.cutouts import gather
+from lightcurve.phot.cutouts import gather, nearest_pixel
 from lightcurve.phot.epsf import Choice, build_psf
 from lightcurve.phot.finder import filtered, find_sources
 from lightcurve.phot.moffat import core_of
@@ -193,9 +193,9 @@ def _doubt(prepared: Prepared, psf: Psf, phot: PsfPhotometry, glow: Glow) -> np.
 
     left, _, noise = _as_fluxes(prepared, phot, psf)
     beyond = gaussian_filter(left**2 - noise, DOUBT_FWHM * psf.fwhm)
-    row, column = np.rint(phot.y).astype(int), np.rint(phot.x).astype(int)
-    on = (glow.light[row, column] > 0) & ~glow.owners
-    return np.where(on, np.sqrt(np.maximum(beyond[row, column], 0)), 0.0)
+    place = nearest_pixel(phot.x, phot.y, beyond.shape)
+    on = (glow.light[place] > 0) & ~glow.owners
+    return np.where(on, np.sqrt(np.maximum(beyond[place], 0)), 0.0)
 
 
 def _significant(phot: PsfPhotometry, n: int, wanted: ImageSettings) -> np.ndarray:
@@ -409,15 +409,13 @@ def _in_wings(
     x, y = places
     core = psf.fwhm * core_of(psf.beta)
     height = np.nan_to_num(np.maximum(phot.flux, 0)) * (psf.beta - 1) / (np.pi * core**2)
-    ny, nx = phot.residual.shape
-    row = np.clip(np.rint(phot.y).astype(int), 0, ny - 1)
-    column = np.clip(np.rint(phot.x).astype(int), 0, nx - 1)
+    place = nearest_pixel(phot.x, phot.y, phot.residual.shape)
     # A saturated star may have no fitted flux, but it has a height.
-    shown = (prepared.frame.pixels - prepared.background.level)[row, column]
+    shown = (prepared.frame.pixels - prepared.background.level)[place]
     height = np.maximum(height, np.nan_to_num(shown))
     size = 2 * int(np.ceil(psf.fwhm)) + 1  # the light's middle may lie beside the clipped pixels
     clipped = maximum_filter((prepared.frame.bad & PixelFlag.SATURATED) != 0, size)
-    unsure = clipped[row, column]
+    unsure = clipped[place]
     is_star = np.append(~glow.owners, np.ones(len(phot.x) - len(glow.owners), dtype=bool))
     unsure |= is_star & ~(phot.flux < trust.brightest)
     reach = core * (height / float(np.median(prepared.background.rms))) ** (1 / psf.beta)
@@ -431,4 +429,4 @@ def _in_wings(
 
 
 def _height(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return image[np.rint(y).astype(int), np.rint(x).astype(int)]
+    return image[nearest_pixel(x, y, image.shape)]

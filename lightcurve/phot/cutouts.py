@@ -8,7 +8,15 @@ import numpy as np
 
 from lightcurve.core.flags import Flag, PixelFlag
 
-__all__ = ["aperture_flags", "circle_overlap", "gather", "on_frame", "peaks_and_bits", "star_flag"]
+__all__ = [
+    "aperture_flags",
+    "circle_overlap",
+    "gather",
+    "nearest_pixel",
+    "on_frame",
+    "peaks_and_bits",
+    "star_flag",
+]
 
 
 @lru_cache(maxsize=64)  # the same few for all frames of a night
@@ -71,6 +79,21 @@ def on_frame(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray
     """
     ny, nx = shape
     return (x > -0.5) & (y > -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
+
+
+def nearest_pixel(
+    x: np.ndarray, y: np.ndarray, shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the pixels at positions; at the rim of the frame for those beyond, and for NaN.
+
+    A fit may carry a star over the edge.
+    x, y: (n,) float arrays, pixels. shape: (ny, nx). Returns row and column, (n,) int arrays.
+    """
+    row, column = (
+        np.clip(np.rint(np.nan_to_num(place)), 0, length - 1).astype(int)
+        for place, length in zip((y, x), shape, strict=True)
+    )
+    return row, column
 
 
 def star_flag(where: np.ndarray, flag: Flag) -> np.ndarray:
