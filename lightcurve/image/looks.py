@@ -259,7 +259,7 @@ def _outlines(
 
     rows = np.flatnonzero(flux > 0)
     groups, _ = label(seen, structure=np.ones((3, 3)))
-    middle = nearest_pixel(*places[rows].T, seen.shape)
+    middle = nearest_pixel(places[rows, 0], places[rows, 1], seen.shape)
     wanted = np.unique(groups[middle])
     y, x = np.nonzero(np.isin(groups, wanted[wanted > 0]))
     if not len(x):
