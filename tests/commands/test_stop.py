@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PATIENCE_S = 2.0
+PATIENCE_S, LONGEST_S = 2.0, 20.0
+ASKED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Each says that it is ready, and goes on for ever.
 BUSY = """
 import sys, threading, time
@@ -65,6 +67,18 @@ except Stopped:
 """
 
 
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Programs inherit which signals are ignored: in the background of a shell SIGINT is one."""
+    before = {number: signal.getsignal(number) for number in ASKED_BY}
+    for number, handler in before.items():
+        if handler is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def stopped(code: str, number: signal.Signals, *words: str, **options) -> tuple[int, str, str]:
     """Send a signal to a program that is ready: its status, what else it wrote, and the errors."""
     command = [sys.executable, "-c", BUSY + code, *words]
@@ -73,7 +87,10 @@ def stopped(code: str, number: signal.Signals, *words: str, **options) -> tuple[
         assert program.stdout.readline() == "ready\n"
         program.send_signal(number)
         begin = time.monotonic()
-        out, err = program.communicate(timeout=20)
+        try:
+            out, err = program.communicate(timeout=LONGEST_S)
+        finally:
+            program.kill()
     assert time.monotonic() - begin < PATIENCE_S
     return program.returncode, out, err
 
@@ -97,7 +114,7 @@ def test_programs_are_told_in_json() -> None:
     assert json.loads(out)["error"] in err
 
 
-def test_what_is_to_be_ignored_is(tmp_path: Path) -> None:
+def test_what_is_to_be_ignored_is() -> None:
     code = "import signal; print(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)"
     command = ["/bin/sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-c", BUSY + code]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "True\n"
