@@ -20,6 +20,8 @@ NORMALISED, FEWEST_COUNTS = (0.9, 1.1), 50.0
 FAINTEST_RATIO = 5.0  # AstroImageJ's own: the target over the sum of its comparison stars
 MOST_NEGATIVE = 0.1  # of the points: light is positive, and noise as large as it shows no transit
 IMPOSSIBLE = 1000.0  # times the level, 7.5 mag: no star of a night does that
+# Scatter of neighbours, as a share of the light, that no star nor telescope has: a wrong unit.
+COARSEST, FINEST = 0.5, 1e-5
 FILL_SIGMA = 10.0
 WORST_ERROR = 30.0  # times the scatter between neighbours
 
@@ -132,6 +134,29 @@ def to_flux(values: np.ndarray, errors: np.ndarray, kind: str) -> tuple[np.ndarr
     middle = float(np.median(known)) if known.size else 0.0
     flux = FLUX_KINDS[kind].flux(values, middle)
     return flux, FLUX_KINDS[kind].error(flux, errors)
+
+
+def check_unit(flux: np.ndarray, name: str, kind: str, *, told: bool, file: str) -> None:
+    """Refuse (n,) fluxes that a column's name turned from magnitudes or differences by mistake.
+
+    told: the user says their kind.
+    Raises InputError where differences are as large as the light itself, which is then what they
+    are, or, unless told, where neighbours differ as in no light curve.
+    """
+    known = flux[np.isfinite(flux)]
+    if kind == "flux" or len(known) < 3:
+        return
+    of, low_high = FLUX_KINDS[kind], [1 + edge for edge in NORMALISED]
+    if of.is_difference and low_high[0] < np.median(known) < low_high[1]:
+        whole = f"{name} is about {1 / of.unit:g}: no differences, but all light in {kind}; "
+        raise InputError(whole + "--flux-kind flux reads it so", file=file)
+    noise = robust_scatter(np.diff(known), about=0.0) / np.sqrt(2) / abs(float(np.median(known)))
+    if not told and (noise > COARSEST or 0 < noise < FINEST):
+        msg = (
+            f"{name} as {of.help}: neighbours differ by {noise:.2g} of the light: of another "
+            f"unit? --flux-kind says it, {', '.join(FLUX_KINDS)} (in Python: flux_kind=)"
+        )
+        raise InputError(msg, file=file)
 
 
 def check_errors(flux: np.ndarray, error: np.ndarray, name: str, file: str) -> None:

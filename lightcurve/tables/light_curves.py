@@ -29,6 +29,7 @@ from lightcurve.tables.brightness import (
     FLUX_KINDS,
     check_errors,
     check_flux,
+    check_unit,
     drop_fills,
     kind_of_flux,
     to_flux,
@@ -55,6 +56,7 @@ FEWEST_DISTINCT = 0.6  # of the points have a time of their own, in a light curv
 UTC = re.compile(r"(Z| ?UTC?|[+-]00:?00)$", re.IGNORECASE)
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.]\d*)?)?")
 ZONE = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d:?\d*$")
+MOMENTS = {"start": {"START", "BEGIN", "BEG"}, "end": {"END", "STOP"}}  # of an exposure, by words
 PIPELINE_TIME, PIPELINE_FLUX, PIPELINE_COMPARISON = WORDS.pipeline
 
 
@@ -222,7 +224,7 @@ def _times(
         _refuse_twins(table, name, "--time")
     nothing = np.full(len(table), np.nan)
     if bjd or jd:
-        delay = _to_middle(table, notes)
+        delay = _to_middle(table, bjd or jd, notes)
         return times.get(bjd, nothing) + delay, times.get(jd, nothing) + delay, bjd or jd
     axis = _first(table, (PIPELINE_TIME,))
     if axis:
@@ -279,20 +281,32 @@ def _of_column(
     if kind.place == "H" and star is None:
         msg = f"{name} is heliocentric: BJD_TDB follows where the star's place is known (--planet)"
         raise InputError(msg, file=table.name)
-    delay = _to_middle(table, notes)
+    delay = _to_middle(table, name, notes)
     bjd, jd = kind.bjd_and_jd(julian, star)
     return bjd + delay, jd + delay
 
 
-def _to_middle(table: AijTable, notes: list[Note]) -> float:
-    """Days from the times of a table to mid-exposure, where its comments tell both."""
-    exposure = _told_exposure(table)
-    if "start" not in table.told.get("TIME STAMP", "").lower() or exposure is None:
-        return 0.0
-    notes.append(
-        Note(f"times mark the start of exposures: {exposure / 2:g} s added for the middle")
-    )
-    return exposure / 2 / DAY_S
+def _to_middle(table: AijTable, name: str, notes: list[Note]) -> np.ndarray:
+    """Days from the times of column `name` to mid-exposure, (n,), where it marks another moment.
+
+    The column's own name says so, or a comment. Raises InputError where no exposure is told.
+    """
+    words = {*re.findall(r"[A-Z]+", f"{name} {table.told.get('TIME STAMP', '')}".upper())}
+    moment = next((m for m, known in MOMENTS.items() if words & known), "")
+    if not moment:
+        return np.zeros(len(table))
+    exposure = _exposure(table)
+    if exposure is None:
+        msg = (
+            f"{name} marks the {moment} of exposures, and nothing tells how long they are: add a "
+            "column EXPTIME, seconds, or give the times of the middle"
+        )
+        raise InputError(msg, file=table.name)
+    own = table.columns.get(_first(table, WORDS.exposures), np.full(len(table), exposure))
+    half = np.where(own > 0, own, exposure) / 2 / DAY_S * (1 if moment == "start" else -1)
+    shift = f"{np.median(half) * DAY_S:+g} s to the middle"
+    notes.append(Note(f"times mark the {moment} of exposures: {shift}", subject=name))
+    return half
 
 
 def _as_julian(table: AijTable, name: str, kind: TimeKind) -> np.ndarray:
@@ -407,9 +421,11 @@ def _of_kind(
     own = np.abs(_column(table, column)) if column else np.full(len(table), np.nan)
     own = np.where(own > 0, drop_fills(own, "flux"), np.nan)
     of_error = kind_of_flux(table.units.get(column, "")) or kind_of_flux(column)
-    if of_error and FLUX_KINDS[of_error].is_magnitude == FLUX_KINDS[kind].is_magnitude:
+    other = of_error not in {"", by_name}  # else in the unit of the brightness, whatever is told
+    if other and FLUX_KINDS[of_error].is_magnitude == FLUX_KINDS[kind].is_magnitude:
         own = own * FLUX_KINDS[of_error].unit / FLUX_KINDS[kind].unit
     flux, error = to_flux(values, own, kind)
+    check_unit(flux, name, kind, told=bool(choice.flux_kind), file=table.name)
     if not np.isfinite(error).any():
         return flux, _scatter(flux, notes)
     check_errors(flux, error, column, table.name)

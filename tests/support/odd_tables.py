@@ -191,11 +191,31 @@ def brightness(truth: Truth, rng: np.random.Generator) -> Iterator[Case]:
         yield replace(named, name=f"differences in {unit} by name")
         case = _plain(truth, name, values, size * error, "flux_err")
         yield replace(case, name=f"differences in {unit} as {name}", expect="refused")
+    yield from _of_another_unit(truth)
     signs = np.where(np.arange(len(flux)) % 2, 1, -1)
     case = _plain(truth, name, flux * signs, error, "flux_err")
     yield replace(case, name="half of the fluxes negative", expect="refused")
     case = _plain(truth, name, flux, 1000 * error, "flux_err")
     yield replace(case, name="errors in ppt beside a flux", expect="refused")
+
+
+def _of_another_unit(truth: Truth) -> Iterator[Case]:
+    """Columns whose name tells a unit that is not the one they hold."""
+    flux, error = truth.flux, truth.error
+    for column, values, size in (
+        ("flux_ppt", 1e3 * flux, 1e3), ("flux_ppm", 1e6 * flux, 1e6), ("flux_ppt", flux - 1, 1),
+    ):  # fmt: skip
+        case = _plain(truth, column, values, size * error, "flux_err")
+        told = replace(case, name=f"{values[0]:.3g} as {column}", choice=ColumnChoice(flux=column))
+        yield replace(told, expect="refused")
+        if size > 1:
+            yield replace(told, choice=ColumnChoice(flux=column, flux_kind="flux"))
+    for level in (12.0, 0.0):
+        mag, mag_error = _magnitudes(truth, level)
+        case = _plain(truth, "mag", 1e3 * mag, 1e3 * mag_error, "mag_err")
+        yield replace(case, name=f"thousandths of {level:g} as mag", expect="refused")
+        choice = ColumnChoice(flux="mag", flux_kind="mmag")
+        yield replace(case, name=f"thousandths of {level:g}, told", choice=choice)
 
 
 def fills(truth: Truth, rng: np.random.Generator) -> Iterator[Case]:
@@ -295,6 +315,19 @@ def times(truth: Truth, rng: np.random.Generator) -> Iterator[Case]:
     yield case("BJD_UTC as BJD_TDB beside JD_UTC", scale, ("JD_UTC", jd), expect="refused")
 
 
+def moments(truth: Truth, _: np.random.Generator) -> Iterator[Case]:
+    """Times of the start or the end of exposures, by the column's name."""
+    flux = [("flux", numbers(truth.flux)), ("flux_err", numbers(0 * truth.flux + truth.error))]
+    long = np.where(np.arange(len(truth.flux)) < 9, 0.5, 1.0) * truth.exposure_s
+    exposures = ("EXPTIME", numbers(long))
+    for column, moment in (
+        ("BJD_TDB_START", -1), ("Start BJD_TDB", -1), ("BJD_TDB_BEG", -1), ("BJD_TDB end", 1),
+    ):  # fmt: skip
+        times = (column, numbers(truth.bjd_tdb + moment * long / 2 / DAY_S))
+        yield Case(f"{column} beside EXPTIME", [times, *flux, exposures], truth)
+        yield Case(f"{column} alone", [times, *flux], truth, "refused")
+
+
 def of_programs(truth: Truth, rng: np.random.Generator) -> Iterator[Case]:
     """Files of AAVSO, ExoClock, ETD, EXOTIC and of space telescopes."""
     jd, bjd, hjd, n = truth.jd_utc, truth.bjd_tdb, truth.hjd_utc, len(truth.flux)
@@ -337,7 +370,10 @@ def of_programs(truth: Truth, rng: np.random.Generator) -> Iterator[Case]:
     choice = ColumnChoice(columns=("JD_UTC", "mag", "mag_err"))
     yield Case("ETD with --columns", three, truth, header="none", separator=" ", choice=choice)
     half = truth.exposure_s / 2 / DAY_S
-    for service, stamp, shift in (("ExoClock", "Exposure start", half), ("ETD", "Mid-exposure", 0)):
+    for service, stamp, shift in (
+        ("ExoClock", "Exposure start", half), ("ExoClock", "Exposure end", -half),
+        ("ETD", "Mid-exposure", 0),
+    ):  # fmt: skip
         told = (
             "#Planet: Test b", "#Time format: JD_UTC", f"#Time stamp: {stamp}",
             "#Flux format: Flux", "#Filter: R",
@@ -362,7 +398,7 @@ def of_programs(truth: Truth, rng: np.random.Generator) -> Iterator[Case]:
 
 
 KINDS: tuple[Callable[[Truth, np.random.Generator], Iterator[Case]], ...] = (
-    brightness, fills, columns_and_rows, times, of_programs,
+    brightness, fills, columns_and_rows, times, moments, of_programs,
 )  # fmt: skip
 
 
