@@ -24,6 +24,7 @@ MAX_TEXT = 200
 MAX_HISTORY = 500  # lines: of a few hundred frames in one, each may be named
 _QUOTED = re.compile(r"\s*'((?:[^']|'')*)'?\s*(?:/\s?(.*))?", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][+-]?\d{1,3})?", re.ASCII)
+_UNIT = re.compile(rf"\s*{_NUMBER.pattern}\s*([A-Za-z][^\[\]]*)", re.ASCII)
 _BARE_DATE = re.compile(r"\s*\d{1,4}/\d{1,2}/\d{1,4}")
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
@@ -162,6 +163,12 @@ class Found(NamedTuple):
     def source(self) -> str:
         """Say where the value came from."""
         return f"header {self.keyword}"
+
+    @property
+    def said(self) -> str:
+        """The comment, after the unit that stands behind the number: ``[ms] open shutter``."""
+        unit = _UNIT.fullmatch(self.text)
+        return f"[{unit[1].strip()}] {self.comment}" if unit else self.comment
 
 
 def find(cards: Cards, quantity: str) -> Found | None:

@@ -59,8 +59,10 @@ _PER_E = re.compile(r"(?:adu|dn|counts?)\s*(?:/|per)\s*e", re.I)
 _IN_ADU = re.compile(r"\badu\b|\bdn\b", re.I)
 _KELVIN = re.compile(r"kelvin|\[k\]|\bdeg k\b|\(k\)", re.I)
 _UNITS_S = (
-    (re.compile(r"\bms\b|millisec", re.I), 0.001),
-    (re.compile(r"\[min\]|\bminutes?\b", re.I), 60.0),
+    (re.compile(r"\[us\]|\busecs?\b|microsec", re.I), 1e-6),
+    (re.compile(r"\bms\b|\bmsecs?\b|millisec", re.I), 0.001),
+    (re.compile(r"\[m(?:ins?)?\]|\bminutes?\b", re.I), 60.0),
+    (re.compile(r"\[h(?:rs?|ours?)?\]", re.I), 3600.0),
     (re.compile(r"\[d\]|\bdays?\b", re.I), DAY_S),
 )
 _LENGTH = re.compile(r"\b(?:mm|cm|m)\b|\bmillimet|\bcentimet|\bmet(?:er|re)|\binch", re.I)
@@ -311,7 +313,7 @@ def _lengths(cards: Cards, warnings: list[str]) -> tuple[Value | None, list[tupl
         if value == 0:
             none = none or (value, found.source)  # another keyword may know better
         elif value is not None and 0 < value <= LONGEST_MS:
-            value *= next((s for unit, s in _UNITS_S if unit.search(found.comment)), 1.0)
+            value *= next((s for unit, s in _UNITS_S if unit.search(found.said)), 1.0)
             if value <= LONGEST_S:
                 read.append((value, found))
                 continue
@@ -352,7 +354,7 @@ def _diameter(cards: Cards, camera: CameraSettings, warnings: list[str]) -> Valu
         value = number(found.text)
         if not value:
             continue  # programs write 0 where nobody told them
-        unit = _LENGTH.search(found.comment)
+        unit = _LENGTH.search(found.said)
         name, how = (unit[0], "by its comment") if unit else ("mm", "by the SBIG convention")
         metres = value * _METRES_PER[name.lower()]
         if SMALLEST_M <= metres <= LARGEST_M:
@@ -372,7 +374,7 @@ def _by_ratio(cards: Cards, found: Found) -> Value | None:
     focal = focal_length_mm(cards)
     if not value or value <= 0:
         return None
-    unit = _LENGTH.search(found.comment) if found.keyword == "APERTURE" else None
+    unit = _LENGTH.search(found.said) if found.keyword == "APERTURE" else None
     if unit and not ratio:
         metres = value * _METRES_PER[unit[0].lower()]
         source = f"{found.source} = {value:g} ({unit[0]} by its comment)"
@@ -517,7 +519,7 @@ def _gain(cards: Cards) -> tuple[Value | None, bool]:
         value = number(found.text)
         if value is None or value <= 0:
             continue
-        unit = f"{found.comment} {found.text}"
+        unit = found.said
         if _PER_E.search(unit) and not _PER_ADU.search(unit):
             source = f"{found.source} (inverted: ADU per electron by its unit)"
             return (1 / value, source), False
@@ -535,7 +537,7 @@ def _read_noise(cards: Cards, gain: Value | None) -> Value | None:
         value = number(found.text)
         if value is None or value < 0 or value > 10000:
             continue
-        if not _IN_ADU.search(found.comment):
+        if not _IN_ADU.search(found.said):
             return value, found.source
         if gain:
             return value * gain[0], f"{found.source} (ADU by its comment) x gain"
@@ -581,7 +583,7 @@ def _steps(x: float | None, y: float | None) -> tuple[int, int] | None:
 def _temperature(cards: Cards) -> Value | None:
     for found in find_all(cards, "temperature"):
         value = number(found.text)
-        kelvin = bool(_KELVIN.search(found.comment)) or (value is not None and value > 150)
+        kelvin = bool(_KELVIN.search(found.said)) or (value is not None and value > 150)
         if value is None or (kelvin and value <= 0):
             continue
         celsius = value - KELVIN if kelvin else value

@@ -164,7 +164,7 @@ def _said_cadence(cards: Cards) -> tuple[float, str] | None:
     for found in find_all(cards, "cadence"):
         value = number(found.text)
         if value and value > 0:
-            milli = re.search(r"\bms\b|\[ms\]|millisec", found.comment, re.IGNORECASE)
+            milli = re.search(r"\bms\b|\[ms\]|millisec", found.said, re.IGNORECASE)
             seconds = value / 1000 if milli else value
             return 1 / value if found.keyword in KEYWORDS.rates else seconds, found.source
     return None

@@ -331,7 +331,7 @@ def _focal_length(cards: Cards) -> tuple[float, str] | None:
     length = number(focal.text) if focal else None
     if focal is None or not length or length <= 0:
         return None
-    if re.search(r"\[m\]|\bmet(?:re|er)s?\b", focal.comment):
+    if re.search(r"\[m\]|\bmet(?:re|er)s?\b", focal.said):
         length *= 1000
     return length, focal.keyword
 
@@ -350,8 +350,8 @@ def _pixel_size(
         value = number(found.text)
         if found.keyword == "PIXSIZE" and _pixsize_is_length(cards) is not True:
             continue
-        if re.search(r"\bmm\b|\[m\]", found.comment):
-            value = value and value * (1000 if "mm" in found.comment else 1e6)
+        if re.search(r"\bmm\b|\[m\]", found.said):
+            value = value and value * (1000 if "mm" in found.said else 1e6)
         if not value or not 0.5 <= value <= 100:
             continue
         if step == 1:
