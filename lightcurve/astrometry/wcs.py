@@ -15,8 +15,8 @@ from lightcurve.core.errors import FrameError, InputError, SolveError, Why
 from lightcurve.core.files import write_whole
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.table_text import joined
-from lightcurve.frames.camera_raw import is_raw_name, raw_as_fits
 from lightcurve.frames.cards import number, parse_cards
+from lightcurve.frames.pixels import plain_file
 from lightcurve.frames.read import read_cards
 from lightcurve.frames.sections import read_layout
 
@@ -363,7 +363,7 @@ def _with_wcs(frame_path: Path, solution: Solution) -> memoryview:
     from astropy.io import fits
 
     copy = BytesIO()
-    file = raw_as_fits(frame_path) if is_raw_name(frame_path) else frame_path
+    file = plain_file(frame_path)
     with fits.open(file, do_not_scale_image_data=True, disable_image_compression=True) as hdus:
         header, axes = _image_of(hdus, frame_path)
         shape = axes[1], axes[0]

@@ -19,7 +19,8 @@ from lightcurve.core.files import write_whole
 from lightcurve.core.flags import PixelFlag
 from lightcurve.frames.cards import printable
 from lightcurve.frames.headers import normalise
-from lightcurve.frames.read import read_cards
+from lightcurve.frames.pixels import plain_file
+from lightcurve.frames.read import read_cards, stripped
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -140,8 +141,7 @@ def _read(path: Path) -> _Image:
     try:
         with (
             warnings.catch_warnings(),
-            path.open("rb") as file,
-            fits.open(file, memmap=False) as hdus,
+            fits.open(plain_file(path), memmap=False) as hdus,
         ):
             warnings.simplefilter("ignore", AstropyWarning)  # of odd cards, which are kept
             images = [hdu for hdu in hdus if hdu.is_image and hdu.data is not None]
@@ -209,7 +209,7 @@ def _write(
 ) -> None:
     from astropy.io import fits
 
-    header = given.copy(strip=True)
+    header = stripped(given)
     # Of the numbers as they stood in the file; the pedestal is still in these.
     for keyword in {*RAW_ONLY, "BUNIT"} - {"PEDESTAL"}:
         header.remove(keyword, ignore_missing=True)

@@ -15,6 +15,7 @@ from lightcurve.core.errors import FrameError
 from lightcurve.core.files import write_whole
 from lightcurve.core.flags import PixelFlag
 from lightcurve.frames.cards import printable
+from lightcurve.frames.read import stripped
 
 __all__ = [
     "RAW_ONLY",
@@ -240,7 +241,7 @@ def write_frame(path: Path, frame: Frame, error: np.ndarray | None = None) -> Pa
     """
     from astropy.io import fits
 
-    header = frame.header.copy(strip=True)
+    header = stripped(frame.header)
     for keyword in RAW_ONLY:
         header.remove(keyword, ignore_missing=True)
     header["BUNIT"] = "adu"

@@ -192,4 +192,9 @@ def _header(header: Header, plane: Plane, shape: tuple[int, int]) -> Header:
 
 
 def _float(header: Header, keyword: str) -> float | None:
-    return number(str(header[keyword])) if keyword in header else None
+    from astropy.io.fits import VerifyError
+
+    try:
+        return number(str(header[keyword])) if keyword in header else None
+    except VerifyError:  # a card that is no FITS
+        return None

@@ -27,7 +27,7 @@ from lightcurve.frames.planes import plane_of, stored_in
 if TYPE_CHECKING:
     from astropy.io.fits import CompImageHDU
 
-__all__ = ["Hdu", "find_image", "open_source", "row_reader"]
+__all__ = ["Hdu", "find_image", "open_source", "plain_file", "row_reader"]
 
 _CHUNK_BYTES = 524288
 _EXACT_IN_FLOAT32 = 2**23
@@ -37,6 +37,7 @@ BLOCK = 2880
 MAX_HEADER_BLOCKS = 2000  # 72,000 cards
 MOST_COUNTS = 1e15  # of a pixel; beyond, squares and sums of them are no numbers any more
 MAX_PIXELS = 2**28  # 16384 x 16384: 1 GB as float32
+MAX_BYTES = 8 * MAX_PIXELS + 10**8  # of a file that is unpacked
 MAX_EXTENSIONS = 1000
 DEFLATE_RATIO = 1100  # no gzip file can grow by more
 _BITPIX = {8, 16, 32, 64, -32, -64}
@@ -326,13 +327,32 @@ def open_source(path: Path) -> Iterator[Source]:
         raise FrameError(path, msg) from error
 
 
+def plain_file(path: Path) -> Path | BytesIO:
+    """Give a file to a library that reads FITS: itself, or unpacked where it is packed, or raw.
+
+    A library that seeks in a packed file whose end is broken may do so for ever.
+
+    Raises
+    ------
+    FrameError
+        When it cannot be opened or unpacked, or holds more than any frame.
+    """
+    with open_source(path) as source:
+        if not source.packed:
+            return stored_in(path)
+        content = source.file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise FrameError(path, f"unpacks to over {MAX_BYTES / 1e9:.1f} GB")
+    return BytesIO(content)
+
+
 def _unpacked(raw: FileIO, path: Path, size: int) -> Source:
     magic = raw.read(3)
     raw.seek(0)
     if magic[:2] == b"\x1f\x8b":
         return Source(gzip.GzipFile(fileobj=raw), path, size * DEFLATE_RATIO, packed=True)
     if magic == b"BZh":
-        return Source(bz2.BZ2File(raw), path, 8 * MAX_PIXELS + 10**8, packed=True)
+        return Source(bz2.BZ2File(raw), path, MAX_BYTES, packed=True)
     return Source(raw, path, size, packed=False)
 
 

@@ -122,11 +122,13 @@ def table_starts(path: Path, n: int) -> tuple[tuple[float, ...], float, str] | N
 def _starts(file: Path, state: str, n: int) -> tuple[tuple[float, ...], float, str] | None:
     from astropy.io import fits
 
+    from lightcurve.frames.pixels import plain_file  # which knows planes itself
+
     if state == "missing":
         return None
 
     def find() -> tuple[tuple[float, ...], float, str] | None:
-        with fits.open(file, memmap=False) as hdus:
+        with fits.open(plain_file(file), memmap=False) as hdus:
             for hdu in hdus:
                 names = {
                     name.upper().replace("_", "-"): name

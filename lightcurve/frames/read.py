@@ -49,7 +49,7 @@ from lightcurve.frames.units import in_counts, read_unit
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-__all__ = ["image_files", "is_image_name", "read_cards", "read_frame"]
+__all__ = ["image_files", "is_image_name", "read_cards", "read_frame", "stripped"]
 
 IMAGE_SUFFIXES = (".fits", ".fit", ".fts")
 MARKS = {"BADPIX", "BAD", "MASK"}  # extensions of ours with bits of `PixelFlag`
@@ -202,6 +202,27 @@ def _as_header(text: str) -> tuple[Header, tuple[str, ...]]:
         header, _ = quietly(lambda: Header.fromstring(kept))
         odd += ("CONTINUE cards that continue no text left out",)
     return header, odd
+
+
+def stripped(header: Header) -> Header:
+    """Copy a header without the cards that say how its array is stored.
+
+    Those of a table have no business beside an image, and may be anything there.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Left as it is.
+
+    Returns
+    -------
+    astropy.io.fits.Header
+        A copy.
+    """
+    if "TFIELDS" in header:
+        header = header.copy()
+        del header["TFIELDS"]
+    return header.copy(strip=True)
 
 
 def read_cards(

@@ -22,6 +22,7 @@ from lightcurve.core.library_warnings import quietly
 from lightcurve.core.progress import Clock
 from lightcurve.frames.cards import printable
 from lightcurve.frames.names import image_stem
+from lightcurve.frames.read import stripped
 from lightcurve.image.figures import source_kinds, write_figures
 from lightcurve.image.page import write_image_page
 from lightcurve.image.psf import shape_maps
@@ -181,7 +182,7 @@ def _frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
 def header_without_past(given: Header) -> Header:
     """Copy a header without what described its file's numbers, and without its WCS."""
     # Cards that are no FITS are warned of anew; reading the frame has told of them.
-    header, _ = quietly(lambda: given.copy(strip=True))
+    header, _ = quietly(lambda: stripped(given))
     for keyword in {key for key in header if key in PAST or OLD_WCS.fullmatch(key)}:
         header.remove(keyword, ignore_missing=True, remove_all=True)
     return header

@@ -32,6 +32,8 @@ def level_colours(pixels: np.ndarray, bad: np.ndarray) -> np.ndarray:
     for row in range(2):
         for column in range(2):
             part = np.s_[row::2, column::2]
+            if not pixels[part].size:  # of an image of a single row or column
+                continue
             sky = measure_sky(pixels[part], bad[part])
             level[part] = subtract_sky(pixels[part], sky)
             mean += sky.level / 4

@@ -11,6 +11,7 @@ from lightcurve.aij.read_table import AijTable, table_of_cells
 from lightcurve.core.errors import InputError
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.table_text import cell
+from lightcurve.frames.pixels import plain_file
 
 MAGIC = b"SIMPLE  ="
 CARDS = ("TELESCOP", "MISSION", "TIMESYS", "BJDREFI", "BJDREFF")
@@ -48,7 +49,7 @@ def read_fits_table(path: Path) -> AijTable:
 
 def _first_of_times(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str], dict[str, str]]:
     """Columns, units by column, and cards; nothing where no table has a column of times."""
-    with fits.open(path, memmap=False) as hdus:
+    with fits.open(plain_file(path), memmap=False) as hdus:
         for hdu in hdus[1:]:
             if not isinstance(hdu, fits.BinTableHDU) or "TIME" not in map(
                 str.upper, hdu.columns.names

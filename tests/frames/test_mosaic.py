@@ -130,3 +130,14 @@ def test_the_wcs_of_a_plane_is_that_of_its_pixels(colour, form):
 def test_what_is_no_mosaic_has_no_plane():
     assert find_plane(Exposure(), Colour.GREEN) is None
     assert find_plane(Exposure(mosaic="RGGB"), Colour.MOSAIC) is None
+
+
+def test_a_card_that_is_no_fits_moves_no_plane():
+    header = fits.Header.fromstring("CRPIX1  = 400:99:99".ljust(80) + "CRPIX2  = 7.0".ljust(80))
+    frame = Frame(
+        np.zeros((4, 6), np.float32), np.zeros((4, 6), np.uint8),
+        Exposure(shape=(4, 6), mosaic="RGGB"), header, Path("a.fits"),
+    )  # fmt: skip
+    plane = find_plane(frame.exposure, Colour.RED)
+    assert plane is not None
+    assert take_plane(frame, plane).pixels.shape == (2, 3)

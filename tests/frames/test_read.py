@@ -17,7 +17,7 @@ from lightcurve.core.errors import FrameError, HeaderError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames.planes import count_planes
-from lightcurve.frames.read import is_image_name, read_cards, read_frame
+from lightcurve.frames.read import is_image_name, read_cards, read_frame, stripped
 
 CARDS = {"DATE-OBS": "2020-03-01T02:03:04", "EXPTIME": 30.0}
 RNG = np.random.default_rng(3)
@@ -329,3 +329,9 @@ def test_a_time_is_not_missed_where_none_is_needed(tmp_path: Path) -> None:
         fits.PrimaryHDU(SKY).writeto(tmp_path / name)
         exposure = read_frame(tmp_path / name, need_time=False).exposure
         assert any("no time" in line for line in exposure.warnings) == missed
+
+
+def test_cards_of_a_table_do_not_stay_beside_an_image():
+    header = fits.Header({"SIMPLE": True, "NAXIS": 0, "TFIELDS": "x", "OBJECT": "WASP-12"})
+    assert set(stripped(header)) == {"OBJECT"}
+    assert header["TFIELDS"] == "x"
