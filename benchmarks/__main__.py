@@ -17,6 +17,7 @@ CAMPAIGNS = {
     "campaign",
     "colour",
     "difference",
+    "faults",
     "fuzz",
     "image",
     "injection",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightcurve.core.data import Site
+
 __all__ = ["Ephemeris"]
 
 GAP_DAYS = 0.75  # without a frame: a night is over
@@ -23,6 +25,15 @@ class Ephemeris:
     dec_deg: np.ndarray
     seen_from: str
     service: str
+
+
+def viewpoint(site: Site | None, mpc_code: str | None) -> str:
+    """Say from where an object is seen: the code of the observatory wins."""
+    if mpc_code:
+        return f"observatory {mpc_code}"
+    if site is not None:
+        return f"{site.latitude_deg:.4f} {site.longitude_deg:.4f}"
+    return "the Earth's centre"
 
 
 def stretches(times: Sequence[float]) -> list[tuple[float, float]]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lightcurve.catalogs.ephemeris import Ephemeris, stretches
+from lightcurve.catalogs.ephemeris import Ephemeris, stretches, viewpoint
 from lightcurve.catalogs.http_cache import body_of, recall, remember
 from lightcurve.catalogs.layout import GEOCENTRE, Link, Server
 from lightcurve.core.data import Site
@@ -90,12 +90,10 @@ def _question(
     from astroquery.jplhorizons import Horizons
 
     location: str | dict[str, float] = mpc_code or GEOCENTRE
-    seen_from = f"observatory {mpc_code}" if mpc_code else "the Earth's centre"
     if site is not None and not mpc_code:
         location = {
             "lon": site.longitude_deg, "lat": site.latitude_deg, "elevation": site.height_m / 1000,
         }  # fmt: skip
-        seen_from = f"{site.latitude_deg:.4f} {site.longitude_deg:.4f}"
     day = 24 * 60 / STEP_MIN  # steps; whole ones, so that two runs ask the same
     start = math.floor((span[0] - MARGIN_DAYS) * day) / day
     stop = math.ceil((span[1] + MARGIN_DAYS) * day) / day
@@ -105,7 +103,8 @@ def _question(
     }  # fmt: skip
     asked = Horizons(id=name, location=location, epochs=epochs, id_type="smallbody")
     payload = asked.ephemerides_async(quantities="1", extra_precision=True, get_query_payload=True)
-    return json.dumps({k: str(v) for k, v in dict(payload).items()}, sort_keys=True), seen_from
+    question = json.dumps({k: str(v) for k, v in dict(payload).items()}, sort_keys=True)
+    return question, viewpoint(site, mpc_code)
 
 
 def _read(body: bytes, name: str, seen_from: str) -> Ephemeris:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.catalogs.ephemeris import Ephemeris, stretches
+from lightcurve.catalogs.ephemeris import Ephemeris, stretches, viewpoint
 from lightcurve.catalogs.http_cache import body_of, recall, remember
 from lightcurve.catalogs.layout import (
     GEOCENTRE,
@@ -199,18 +199,10 @@ def ask_skybot(
             field = Field(ra, dec, PATH_RADIUS_DEG, year, float(when), mpc_code, site)
             rows.append((float(when), *_named(_objects(field, settings), name, field)))
     jd, numbers, titles, ras, decs = zip(*rows, strict=True)
-    where = f"observatory {mpc_code}" if mpc_code else "the Earth's centre"
-    if site is not None and not mpc_code:
-        where = f"{site.latitude_deg:.4f} {site.longitude_deg:.4f}"
     return Ephemeris(
-        numbers[0] or titles[0],
-        titles[0],
-        np.array(jd),
-        np.array(ras),
-        np.array(decs),
-        where,
-        TITLE,
-    )
+        numbers[0] or titles[0], titles[0], np.array(jd), np.array(ras), np.array(decs),
+        viewpoint(site, mpc_code), TITLE,
+    )  # fmt: skip
 
 
 def _objects(field: Field, settings: CatalogSettings) -> Catalog:

@@ -1,4 +1,4 @@
-"""What is left: a mistake of the program costs the frame, table or service at which it happens."""
+"""The last guard: a mistake of the program costs only the frame, table or service it happens at."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 120.0
 BUSY = frozenset({429, 500, 502, 503, 504})
 MAX_REDIRECTS = 5
 CHUNK = 1 << 16
-# What the libraries raise of an answer that is none: of some in their own words, of others not.
+# What is raised of a broken answer: the libraries do not turn all of it into errors of their own.
 BROKEN = (requests.RequestException, errors.HTTPError, HTTPException, ValueError, zlib.error)
 
 # What it warns of, before it tries again, has whole addresses.

@@ -83,13 +83,6 @@ def pieces(
     """
     from scipy.spatial import cKDTree
 
-    added = np.arange(len(fit.x)) >= n_found
-    tree = cKDTree(np.column_stack([fit.x, fit.y]))
-    near = tree.query_ball_point(np.column_stack([fit.x, fit.y])[:n_found], SHATTERED_FWHM * fwhm)
-    shattered = np.zeros(len(fit.x), dtype=bool)
-    for rows_near in near:
-        late = [row for row in rows_near if row >= n_found]
-        shattered[late] |= len(late) >= SHATTERED
     wide = _extended(*_spread(prepared, fit, glow, fwhm))
     rows = np.flatnonzero(wide)
     found = np.zeros(len(wide), dtype=bool)
@@ -99,7 +92,20 @@ def pieces(
         .T
     )
     found[rows[np.concatenate([one, other])]] = True
-    return (found & added) | shattered
+    found &= np.arange(len(wide)) >= n_found
+    return found | _shattered(fit, n_found, fwhm)
+
+
+def _shattered(fit: PsfPhotometry, n_found: int, fwhm: float) -> np.ndarray:
+    """Tell which sources (n,) were added to the first in numbers, so near one of them."""
+    from scipy.spatial import cKDTree
+
+    places = np.column_stack([fit.x, fit.y])
+    found = np.zeros(len(places), dtype=bool)
+    for near in cKDTree(places).query_ball_point(places[:n_found], SHATTERED_FWHM * fwhm):
+        late = [row for row in near if row >= n_found]
+        found[late] |= len(late) >= SHATTERED
+    return found
 
 
 def no_glow(fit: PsfPhotometry) -> Glow:
@@ -127,7 +133,7 @@ def more_glow(prepared: Prepared, psf: Psf, fit: PsfPhotometry, glow: Glow, fwhm
         return glow
     flux = np.where(wide, fit.flux, 0.0)
     light = fit.residual + render(psf, prepared.shape, (fit.x[wide], fit.y[wide]), flux[wide])
-    catalog = _outlined(prepared, light, (fit.x, fit.y), flux, fwhm, share=SHAPE_SHARE)
+    catalog = _described(prepared, light, (fit.x, fit.y), flux, fwhm, share=SHAPE_SHARE)
     if catalog is None:
         return glow
     source = np.atleast_1d(catalog.labels) - 1
@@ -196,7 +202,7 @@ def _kron(prepared: Prepared, spread: Spread, rows: np.ndarray, fwhm: float) -> 
     fit = spread.phot
     flux = np.where(rows, np.nan_to_num(fit.flux), 0.0)
     drawn = render(spread.psf, prepared.shape, (fit.x[rows], fit.y[rows]), flux[rows])
-    catalog = _outlined(prepared, fit.residual + drawn, (fit.x, fit.y), flux, fwhm)
+    catalog = _described(prepared, fit.residual + drawn, (fit.x, fit.y), flux, fwhm)
     if catalog is None:
         return NO_KRON
     flux, error, radius = (np.full(len(rows), np.nan) for _ in range(3))
@@ -207,7 +213,7 @@ def _kron(prepared: Prepared, spread: Spread, rows: np.ndarray, fwhm: float) -> 
     return Kron(flux, error, radius)
 
 
-def _outlined(
+def _described(
     prepared: Prepared,
     light: np.ndarray,
     places: tuple[np.ndarray, np.ndarray],

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.astrometry.track import Track
-from lightcurve.core.constants import FWHM_PER_SIGMA
+from lightcurve.core.constants import DAY_S, FWHM_PER_SIGMA
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import Solution, StarPhotometry, Style
 from lightcurve.core.flags import Flag
@@ -226,7 +226,7 @@ def sight(
 
 def _trail(look: Look, track: Track, there: tuple[float, float]) -> Trail:
     """Tell the trail that the object should leave: pixels of the frame."""
-    wcs, half = look.solution.wcs, look.exposure_s / 86400 / 2
+    wcs, half = look.solution.wcs, look.exposure_s / DAY_S / 2
     ra, dec = track.at(look.mid_jd_utc + np.array([0.0, -half, half]))
     (x, y), (path_x, path_y) = (
         wcs.all_world2pix(*place, 0, quiet=True) for place in (there, (ra, dec))

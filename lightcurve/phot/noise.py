@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightcurve.core.constants import FWHM_PER_SIGMA
+
 __all__ = ["QUANTISATION_VARIANCE", "NoiseModel", "flux_error", "pixel_variance_model"]
 
 QUANTISATION_VARIANCE = 0.289**2  # of rounding to whole ADU, ADU^2 (Merline & Howell 1995)
@@ -43,7 +45,7 @@ class NoiseModel:
         ``1 + (N - 1) exp(-1 / 4 sigma^2)``: what a Gaussian has of the noise that a pixel shares
         with the next.
         """
-        sigma = max(fwhm_px / 2.355, 1e-3)
+        sigma = max(fwhm_px / FWHM_PER_SIGMA, 1e-3)
         return float(1 + (self.of_sums - 1) * np.exp(-1 / (4 * sigma**2)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +16,10 @@ from lightcurve.core.settings import Settings
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.setup.colour import plane_of
 
-__all__ = ["MAX_SHARED", "SHARED_NOISE", "CameraValues", "settle_camera"]
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+__all__ = ["MAX_SHARED", "SHARED_NOISE", "CameraValues", "noise_of_sums", "settle_camera"]
 
 log = logging.getLogger(__name__)
 ASSUMED = "assumed"
@@ -87,13 +91,18 @@ def settle_camera(
 
 def _shared_noise(frame: RawFrame) -> tuple[float, tuple[Assumed, ...]]:
     """Read of a stack's header what a sum of its pixels has of noise that neighbours share."""
-    card = frame.header.get(SHARED_NOISE)
-    if not isinstance(card, float | int) or not 1 <= card <= MAX_SHARED:
+    noise = noise_of_sums(frame.header)
+    if noise is None:
         return 1.0, ()
-    text = f"{card:.4g} of that of its pixels in quadrature"
-    return float(card), (
-        Assumed("noise of a sum", float(card), "", f"header {SHARED_NOISE}", text),
-    )
+    text = f"{noise:.4g} of that of its pixels in quadrature"
+    return noise, (Assumed("noise of a sum", noise, "", f"header {SHARED_NOISE}", text),)
+
+
+def noise_of_sums(header: Header) -> float | None:
+    """Read the noise of a sum over that of its pixels in quadrature; None where none is told."""
+    card = header.get(SHARED_NOISE)
+    told = isinstance(card, float | int) and 1 <= card <= MAX_SHARED
+    return float(card) if told else None
 
 
 def _beyond(frames: Sequence[RawFrame], level: float) -> str:

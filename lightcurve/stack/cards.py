@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.astrometry.wcs import describe_wcs, wcs_header
-from lightcurve.core.constants import __version__
+from lightcurve.core.constants import DAY_S, MJD_ZERO, __version__
 from lightcurve.core.data import Solution, Step
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import InputError
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from lightcurve.stack.products import Ready, Stacked
 
 Cards = dict[str, tuple[str | float | None, str]]
-MJD0 = 2400000.5
-DAY_S = 86400.0
 ROOM = 72  # cards, for checks: a header that does not grow is changed without its pixels
 # Cards that tell of one frame alone.
 OF_ONE = re.compile(
@@ -123,9 +121,9 @@ def _put_times(header: Header, stacked: Stacked, seconds: float) -> None:
         return
     header["TIMESYS"] = "UTC"
     header["DATE-OBS"] = (iso_from_jd(mid - seconds / 2 / DAY_S), "mean time - EXPTIME / 2")
-    header["MJD-OBS"] = (mid - seconds / 2 / DAY_S - MJD0, "the same")
+    header["MJD-OBS"] = (mid - seconds / 2 / DAY_S - MJD_ZERO, "the same")
     header["DATE-AVG"] = (iso_from_jd(mid), "mean time of the frames, by weight")
-    header["MJD-AVG"] = (mid - MJD0, "the same")
+    header["MJD-AVG"] = (mid - MJD_ZERO, "the same")
     first, last = (iso_from_jd(one) for one in stacked.begin_end)
     header["STKBEG"], header["STKEND"] = (first, "first frame begins"), (last, "last one ends")
 

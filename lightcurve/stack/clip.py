@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.robust import MAD_TO_SIGMA
 from lightcurve.stack.layer import Layer
 
@@ -105,7 +106,7 @@ def around(light: np.ndarray, fwhm_px: float) -> np.ndarray:
     from scipy.ndimage import grey_dilation
 
     width = fwhm_px if np.isfinite(fwhm_px) else USUAL_FWHM
-    reach, sigma = max(int(np.ceil(AROUND_FWHM * width)), 1), WIDER * width / 2.355
+    reach, sigma = max(int(np.ceil(AROUND_FWHM * width)), 1), WIDER * width / FWHM_PER_SIGMA
     fall = -(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2)
     log = np.log(np.maximum(light, 1e-10))
     for line in (fall[None], fall[:, None]):  # the most of a square, by its rows and columns

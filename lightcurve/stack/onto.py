@@ -23,7 +23,7 @@ from lightcurve.frames.cards import printable
 from lightcurve.frames.read import read_frame
 from lightcurve.image.batch import free_names
 from lightcurve.image.write import header_without_past, write_fits
-from lightcurve.setup.camera import MAX_SHARED, SHARED_NOISE
+from lightcurve.setup.camera import MAX_SHARED, SHARED_NOISE, noise_of_sums
 from lightcurve.stack.pictures import balanced, compare, in_colour, subtracted, without_continuum
 from lightcurve.stack.resample import Mapping as Grid
 from lightcurve.stack.resample import Surface, Transform, map_grid, resample_rows, shared_noise
@@ -120,9 +120,7 @@ def _with_noise(header: Header, mapping: Grid | None) -> Header:
     """
     cards = header.copy()
     if mapping is not None:
-        own = cards.get(SHARED_NOISE)
-        before = own if isinstance(own, float | int) and 1 <= own <= MAX_SHARED else 1.0
-        found = min(before * max(shared_noise(mapping), 1.0), MAX_SHARED)
+        found = min((noise_of_sums(cards) or 1.0) * max(shared_noise(mapping), 1.0), MAX_SHARED)
         cards[SHARED_NOISE] = round(found, 4), "noise of sums / of pixels in quadrature"
     return cards
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import Exposure, Figures
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.files import write_text
@@ -22,7 +23,7 @@ from lightcurve.image.write import bits_header, write_fits
 from lightcurve.report.stack import save_stack
 from lightcurve.setup.camera import CameraValues
 from lightcurve.stack.align import Aligned
-from lightcurve.stack.cards import DAY_S, add_history, make_header
+from lightcurve.stack.cards import add_history, make_header
 from lightcurve.stack.check import Check
 from lightcurve.stack.clip import Middle
 from lightcurve.stack.combine import Block

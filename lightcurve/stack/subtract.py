@@ -39,7 +39,6 @@ __all__ = ["subtract_template"]
 log = logging.getLogger(__name__)
 MIN_SNR = 20.0  # of the stars that the images are matched by
 SEEN_SIGMA = 5.0  # of light in the template: something is there
-MATCH_FWHM = 1.0
 
 
 class Kind(StrEnum):
