@@ -172,7 +172,7 @@ def test_odd_shapes(shape: tuple[int, int]) -> None:
 
 
 def test_a_sample_of_the_campaign_through_the_commands(tmp_path: Path) -> None:
-    """``python -m benchmarks fuzz`` tries as many as are wanted; these once did harm."""
+    """``python -m benchmarks fuzz`` tries as many as are wanted; these are mean ones."""
     sound = odd_frames.prepare(tmp_path / "sound")
     for number in SAMPLE:
         folder = tmp_path / f"{number}"

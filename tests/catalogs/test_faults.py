@@ -10,8 +10,8 @@ import pytest
 from fault_clients import KEYS, ask
 from fault_server import FaultServer
 
-# Those that were not told in one line before: an endless file of this machine, a traceback, a
-# secret, control characters, a claim about the object; and one of each other kind.
+# What leads a client to an endless file of this machine, a traceback, a secret, control characters,
+# or a claim about the object; and one of each other kind.
 CASES = (
     *("archive binary-elsewhere", "archive laughs", "planets hints", "gaia hints"),
     *("index length-digits", "index to-a-metadata-host", "reach to-a-metadata-host"),

@@ -105,8 +105,10 @@ def test_they_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     notes.mkdir()
     code.write_text(PARENT.format(here=str(Path(__file__).parent), notes=str(notes)))
     with subprocess.Popen([sys.executable, code]) as parent:
-        wait_for(lambda: len(list(notes.iterdir())) == 2)
-        parent.kill()
+        try:
+            wait_for(lambda: len(list(notes.iterdir())) == 2)
+        finally:
+            parent.kill()
     wait_for(lambda: not any(is_alive(int(one.name)) for one in notes.iterdir()))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from dithered import stars_image
 from lightcurve.astrometry.wcs import tangent_wcs
+from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.data import Combine, Solution
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import StackSettings
@@ -121,7 +122,7 @@ def test_two_values_leave_the_lower(tmp_path: Path, rng: np.random.Generator) ->
 def test_what_is_around_is_the_most_that_any_pixel_gives(rng: np.random.Generator) -> None:
     light = np.exp(rng.normal(0, 2, (25, 21)))
     v, u = np.mgrid[0:25, 0:21]
-    sigma, reach = 2 * 2.5 / 2.355, 4
+    sigma, reach = 2 * 2.5 / FWHM_PER_SIGMA, 4
     near = (np.abs(v - v[12, 9]) <= reach) & (np.abs(u - u[12, 9]) <= reach)
     fall = np.exp(-((v - 12) ** 2 + (u - 9) ** 2) / (2 * sigma**2))
     assert around(light, 2.5)[12, 9] == pytest.approx((light * fall)[near].max(), rel=1e-6)
@@ -210,7 +211,7 @@ def test_errors_of_stars_on_resampled_frames(
         assert np.nanstd(pulls) == pytest.approx(1, abs=within)
     # A profile that lies still, by its own pixels: what a fit weighs.
     y, x = np.mgrid[-6:7, -6:7]
-    profile = np.exp(-(x**2 + y**2) / (2 * (2.8 / 2.355) ** 2))
+    profile = np.exp(-(x**2 + y**2) / (2 * (2.8 / FWHM_PER_SIGMA) ** 2))
     sums = np.array([
         (block.light[int(b) - 6 : int(b) + 7, int(a) - 6 : int(a) + 7] * profile).sum()
         for a, b in zip(u, v, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from unittest.mock import patch
 
 import numpy as np
@@ -25,15 +26,16 @@ def truth():
     return draw_truth(np.random.default_rng(SEED))
 
 
-def faults(kind, truth, folder) -> list[str]:
-    tried = kind(truth, np.random.default_rng(SEED))
-    told = [(case, judge(outcome(folder / "t.csv", case), case)) for case in tried]
-    return [f"{case.name}: {why}" for case, why in told if why]
+def faults(kind, truth, folder) -> Iterator[str]:
+    """Read each file when the one before has been judged: who looks for one fault waits for one."""
+    for case in kind(truth, np.random.default_rng(SEED)):
+        if why := judge(outcome(folder / "t.csv", case), case):
+            yield f"{case.name}: {why}"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_each_file_is_read_as_what_it_is_or_refused(kind, truth, tmp_path) -> None:
-    assert faults(kind, truth, tmp_path) == []
+    assert list(faults(kind, truth, tmp_path)) == []
 
 
 MENDS = (
@@ -57,7 +59,7 @@ def test_they_find_what_is_wrong_without_each_mend(kind, mend, without, truth, t
     if mend.endswith(".fullmatch"):
         mend, instead = mend.removesuffix(".fullmatch"), foreign_tables.Nothing()
     with patch(mend, instead):
-        assert faults(getattr(foreign_tables, kind), truth, tmp_path)
+        assert any(faults(getattr(foreign_tables, kind), truth, tmp_path))
 
 
 @pytest.mark.parametrize(
