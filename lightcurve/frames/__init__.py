@@ -1,7 +1,6 @@
 """Read any FITS file, normalise its header, take stock of a folder."""
 
 __all__ = [
-    "camera_raw",
     "cards",
     "dialects",
     "edit",

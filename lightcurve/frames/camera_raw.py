@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
     from rawpy import RawPy
 
-__all__ = ["is_raw_name", "raw_as_fits"]
-
 RAW_SUFFIXES = (".cr2", ".cr3", ".nef", ".nrw", ".arw", ".dng", ".orf", ".rw2", ".pef", ".raf")
 _EXIF = 0x8769  # tag of the directory with these:
 _SUBSECONDS, _OFFSET = 0x9291, 0x9011
