@@ -101,6 +101,8 @@ def _checked(name: str, value: object) -> str | float:
     """See that a value is one for its name."""
     if _TEXTS.fullmatch(name):
         if isinstance(value, str) and value.isascii() and value.isprintable():
+            if value.rstrip().endswith("-TAB"):
+                _refuse(name, f"{_shown(value)}, places by a table, which is not read")
             return value
         _refuse(name, f"{_shown(value)}, no text")
     if name == "EQUINOX" and isinstance(value, str):

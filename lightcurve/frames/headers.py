@@ -50,6 +50,7 @@ LONGEST_S, LONGEST_MS = DAY_S, 1000 * DAY_S
 SHUTTER_S = 0.1  # an exposure that was asked for, and how long the shutter was open
 STORED_BITS = 16
 KELVIN = 273.15
+LEAST_GAIN, MOST_GAIN = 1e-9, 1e9  # in any unit of the pixels, also of frames from 0 to 1
 FASTEST, SLOWEST = 1.2, 30.0  # focal ratios
 SMALLEST_M, LARGEST_M = 0.02, 40.0  # of telescopes, from a finder to the largest being built
 _PER_ADU = re.compile(
@@ -517,7 +518,7 @@ def _gain(cards: Cards) -> tuple[Value | None, bool]:
     told = cards.camera is not None and "gain" in cards.camera.keywords
     for found in find_all(cards, "gain"):
         value = number(found.text)
-        if value is None or value <= 0:
+        if value is None or not LEAST_GAIN <= value <= MOST_GAIN:
             continue
         unit = found.said
         if _PER_E.search(unit) and not _PER_ADU.search(unit):

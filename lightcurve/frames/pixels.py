@@ -73,8 +73,9 @@ def read_plain(
     """Read the image of an array that is not compressed by tiles: (ny, nx), NaN where blank.
 
     allocate: asked for memory as ``numpy.empty`` is; integers: leave whole numbers of 16 bits as
-    they are. Raises FrameError when the file ends before.
+    they are. Raises FrameError when the file ends before, or its scale is no number.
     """
+    _check_scale(source, hdu)
     ny, nx = _plane_shape(source, hdu)
     pixels = allocate((ny, nx), (integers and _whole_type(hdu)) or np.dtype(np.float32))
     row_reader(source, hdu)(slice(0, ny), pixels)
@@ -168,6 +169,14 @@ def _by_astropy(source: Source, hdu: Hdu) -> Iterator[CompImageHDU]:
         reason = f"{type(error).__name__}: {str(error)[:120]}"
         msg = f"cannot be decompressed ({hdu.name}): {reason}; copy the file again"
         raise FrameError(source.path, msg) from error
+
+
+def _check_scale(source: Source, hdu: Hdu) -> None:
+    for name in ("BSCALE", "BZERO"):
+        text = hdu.cards[name].text if name in hdu.cards else ""
+        if text and number(text) is None:
+            msg = f"{name} = {text[:30]!r} is not a number: what its pixels are is not known"
+            raise FrameError(source.path, msg)
 
 
 def _whole_type(hdu: Hdu) -> np.dtype | None:

@@ -146,7 +146,7 @@ def measure_limits(
 
     def magnitude(snr: float, noise: float) -> float:
         k2 = snr**2 / gain_e_per_adu
-        flux = 0.5 * (k2 + np.sqrt(k2**2 + 4 * snr**2 * noise**2))
+        flux = 0.5 * (k2 + np.hypot(k2, 2 * snr * noise))
         return float(zero_point - 2.5 * np.log10(flux / exposure_s))
 
     limits = tuple(Limit(s, magnitude(s, measured), magnitude(s, analytic)) for s in SIGMAS)

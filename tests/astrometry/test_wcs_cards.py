@@ -49,6 +49,7 @@ def test_what_is_no_part_of_a_wcs_does_not_touch_it(more: dict) -> None:
         ({"A_ORDER": "2"}, Why.ABSURD_WCS),
         ({"LONPOLE": int("9" * 30)}, Why.ABSURD_WCS),
         ({"CPDIS1": "LOOKUP"}, Why.ABSURD_WCS),
+        ({"CTYPE1": "RA---TAB", "CTYPE2": "DEC--TAB"}, Why.ABSURD_WCS),
         ({"CD1_1": 0.0}, Why.ABSURD_WCS),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -226,6 +226,8 @@ def test_a_galactic_place_is_a_pointing(cards: dict) -> None:
         ({"GAIN": 120}, "gain_e_per_adu", None),
         ({"GAIN": (1.5, "electrons per ADU")}, "gain_e_per_adu", 1.5),
         ({"GAIN": (2.0, "[ADU/e-]")}, "gain_e_per_adu", 0.5),
+        ({"EGAIN": 1e-300}, "gain_e_per_adu", None),
+        ({"EGAIN": 1e300, "GAIN": 1.5}, "gain_e_per_adu", 1.5),
         ({"GAIN": 1.37}, "gain_e_per_adu", 1.37),
         ({"GAIN": "2 e-/ADU"}, "gain_e_per_adu", 2.0),
         ({"RDNOISE": (3.0, "ADU"), "EGAIN": 2.0}, "read_noise_e", 6.0),

@@ -112,6 +112,17 @@ def test_scaled_integers_become_floats(tmp_path: Path, cards: dict[str, str]) ->
     assert read_frame(path, integers=True).pixels.dtype == np.float32
 
 
+@pytest.mark.parametrize("card", ["BSCALE", "BZERO"])
+@pytest.mark.parametrize("value", ["'abc'", "NaN", "1E+999"])
+def test_a_scale_that_is_no_number_is_refused(tmp_path: Path, card: str, value: str) -> None:
+    path = write(tmp_path / "a.fits", fits.PrimaryHDU(SKY.astype(np.uint16)))
+    text = path.read_bytes()
+    start = text.index(f"{card:<8}= ".encode())
+    path.write_bytes(text[: start + 10] + value.ljust(70).encode() + text[start + 80 :])
+    with pytest.raises(FrameError, match=card):
+        read_frame(path)
+
+
 def test_infinite_is_flagged(tmp_path: Path) -> None:
     data = SKY.astype(np.float64)
     data[1, 2], data[3, 4], data[5, 6] = np.nan, np.inf, 1e300

@@ -243,6 +243,16 @@ def test_measured_limits_are_the_analytic_ones_on_white_noise() -> None:
         assert flux / np.sqrt(empty**2 + flux / 2) == pytest.approx(limit.snr)
 
 
+def test_limits_of_the_smallest_gain_are_numbers() -> None:
+    limits = measure_limits(
+        np.zeros(0), radius_px=4.0, pixel_rms=3.0, n_sky=500.0, gain_e_per_adu=1e-300,
+        zero_point=20.0, exposure_s=60.0,
+    )  # fmt: skip
+    for limit in limits.limits:  # light alone: snr^2 electrons
+        faintest = 20 - 2.5 * (2 * np.log10(limit.snr) + 300 - np.log10(60))
+        assert limit.analytic == pytest.approx(faintest)
+
+
 def test_a_frame_without_blank_sky_has_no_measured_limit() -> None:
     x, _ = blank_places(np.ones((200, 200), dtype=bool), 4.0, np.random.default_rng(1))
     assert len(x) == 0
