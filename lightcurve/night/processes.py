@@ -14,11 +14,11 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,15 +28,10 @@ BROKEN = (EOFError, OSError)  # what a pipe says whose other end is no more
 NOT_THEIRS = {"SIGINT", "SIGTERM", "SIGHUP"}
 
 
-@dataclass(slots=True)
-class _Worker(Generic[T]):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Worker:
     process: SpawnProcess
     pipe: Connection
-    tasks: list[T] = field(default_factory=list)  # the last is at work
-
-    def begin(self, task: T) -> None:
-        self.tasks = [task]
-        self.send(task)
 
     def send(self, value: object) -> None:
         # That it is dead is told by what is read from it.
@@ -56,21 +51,22 @@ def spread(tasks: Iterable[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T
     much; what it raises is raised here.
     """
     waiting = deque(tasks)
-    at_work: list[_Worker[T]] = []
+    at_work: dict[_Worker, T] = {}
     try:
         while waiting or at_work:
             fresh = [_start() for _ in range(min(n - len(at_work), len(waiting)))]
-            at_work += fresh
+            at_work |= {one: waiting.popleft() for one in fresh}
             for one in fresh:  # all load what they need before the first is waited for
                 one.send(do)
-                one.begin(waiting.popleft())
+                one.send(at_work[one])
             ready = connection.wait([one.pipe for one in at_work])
             for one in [one for one in at_work if one.pipe in ready]:
-                task, result = one.tasks[-1], _answer(one)
+                task, result = at_work[one], _answer(one)
                 if result is not None and waiting:
-                    one.begin(waiting.popleft())
+                    at_work[one] = waiting.popleft()
+                    one.send(at_work[one])
                 else:
-                    at_work.remove(one)
+                    del at_work[one]
                     one.end()
                 yield task, result
     finally:
@@ -78,7 +74,7 @@ def spread(tasks: Iterable[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T
             one.end()
 
 
-def _answer(worker: _Worker[Any]) -> Any:
+def _answer(worker: _Worker) -> Any:
     """Take a worker's result; None where it has died."""
     try:
         result, error = worker.pipe.recv()
@@ -89,7 +85,7 @@ def _answer(worker: _Worker[Any]) -> Any:
     return result
 
 
-def _start() -> _Worker[Any]:
+def _start() -> _Worker:
     # A fresh process: one that is forked may inherit a lock that some thread of this one holds.
     context = get_context("spawn")
     pipe, theirs = context.Pipe()
