@@ -311,7 +311,12 @@ def test_a_header_is_checked_against_a_catalogue_given(
     ("cards", "reason"),
     [
         ({}, "no WCS"),
-        ({"CTYPE1": "LINEAR", "CTYPE2": "LINEAR"}, "not celestial"),
+        ({"CTYPE1": "LINEAR", "CTYPE2": "LINEAR"}, "CRVAL1 is missing"),
+        (
+            {"CTYPE1": "LINEAR", "CTYPE2": "LINEAR"}
+            | dict.fromkeys(("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2"), 1.0),
+            "not celestial",
+        ),
         ({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CD1_1": 0.0, "CD2_2": 0.0}, "header's WCS"),
         ({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--QQQ"}, "header's WCS"),
     ],
