@@ -89,6 +89,8 @@ def read_listing(path: Path) -> tuple[Table, tuple[str, str] | None]:
         ra, dec = find(known, "|".join(WORDS.ra)), find(known, "|".join(WORDS.dec))
         if ra is None or dec is None:
             return table, None
+        for name in (ra, dec):
+            _refuse_twins(table, name, any_case=True)
         _in_degrees(table, ra, 15.0, path.name)
         _in_degrees(table, dec, 1.0, path.name)
     except CatalogError as error:
@@ -151,6 +153,8 @@ def _catalog(table: Table, path: Path, field: Field | None) -> Catalog:
         there = ", ".join(clean(n) for n in table.colnames[:12])
         msg = f"no columns of positions among {there}: name them ra and dec, in degrees"
         raise CatalogError(path.name, msg)
+    for name in (ra, dec):
+        _refuse_twins(table, name, any_case=True)
     _in_degrees(table, ra, 15.0, path.name)
     _in_degrees(table, dec, 1.0, path.name)
     epoch, told = _epoch(table, known, ra)
@@ -193,6 +197,7 @@ def _columns(table: Table, known: dict[str, str], taken: list[str]) -> tuple[Wan
             continue
         if not _may_be_magnitudes(table, there):
             continue
+        _refuse_twins(table, there, any_case=False)  # V and v may be two bands
         used.add(there)
         taken.append(f"{clean(there)} as {one.band}")
         wanted.append(Wanted(there, one.ours, "mag", one.says))
@@ -205,6 +210,18 @@ def _columns(table: Table, known: dict[str, str], taken: list[str]) -> tuple[Wan
         if there:
             wanted.append(Wanted(there, other.ours, "", other.says, text=other.text))
     return tuple(wanted)
+
+
+def _refuse_twins(table: Table, name: str, *, any_case: bool) -> None:
+    """Refuse a column whose name stands there again, above other values; raises CatalogError.
+
+    A name that stands twice in a line of text is ``V`` and ``V.1`` by now.
+    """
+    again = re.compile(rf"{re.escape(name)}([.]\d+)?", re.IGNORECASE if any_case else 0)
+    same = [n for n in table.colnames if again.fullmatch(n)]
+    if any(not np.array_equal(texts(table, n), texts(table, same[0])) for n in same[1:]):
+        msg = f"columns {', '.join(map(clean, same))} of other values: keep the one that is meant"
+        raise CatalogError(name, msg)
 
 
 def _may_be_magnitudes(table: Table, name: str) -> bool:

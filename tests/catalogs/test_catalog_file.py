@@ -150,6 +150,16 @@ def test_a_column_in_hours_is_turned_into_degrees(tmp_path):
     assert read_file(tmp_path / "x.ecsv").ra_deg[0] == pytest.approx(30.0)
 
 
+@pytest.mark.parametrize("names", ["ra,RA,dec,V", "ra,dec,DEC,V", "ra,ra,dec,V", "ra,dec,V,V"])
+def test_columns_that_clash_are_refused_unless_they_say_the_same(tmp_path, names):
+    path = tmp_path / "x.csv"
+    path.write_text(f"{names}\n10.5,11.5,12.5,13.5\n", encoding="utf-8")
+    with pytest.raises(InputError, match="other values"):
+        read_file(path)
+    path.write_text(f"{names}\n10.5,10.5,10.5,10.5\n", encoding="utf-8")
+    assert read_file(path).ra_deg.tolist() == [10.5]
+
+
 def test_a_file_too_large_is_not_read(tmp_path, monkeypatch):
     from lightcurve.catalogs import catalog_file as file
 
