@@ -25,6 +25,7 @@ __all__ = [
     "table_of",
 ]
 
+NUMBERS = ("ra_deg", "dec_deg", "exposure_s")  # of the night
 WHAT, MAX_BYTES = "a file of a run", 50_000_000
 
 
@@ -54,10 +55,20 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When there is one that cannot be read.
+        When there is one that cannot be read, or whose numbers of the night are none.
     """
     path = folder / "run.toml"
-    return read_toml(path, WHAT, max_bytes=MAX_BYTES) if path.exists() else {}
+    record = read_toml(path, WHAT, max_bytes=MAX_BYTES) if path.exists() else {}
+    night = record.get("night", {})
+    if not isinstance(night, dict):
+        msg = f"run.toml: night = {str(night)[:30]!r} is no section"
+        raise InputError(msg)
+    for name in NUMBERS:
+        value = night.get(name, 0.0)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            msg = f"run.toml: night.{name} = {str(value)[:30]!r} is no number"
+            raise InputError(msg)
+    return record
 
 
 def read_fit_json(folder: Path) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lightcurve.core.errors import InputError
-from lightcurve.tables.run_folder import table_of
+from lightcurve.tables.run_folder import read_record, table_of
 
 
 def test_a_folder_stands_for_its_table(tmp_path: Path) -> None:
@@ -21,3 +21,10 @@ def test_a_folder_stands_for_its_table(tmp_path: Path) -> None:
         table_of(tmp_path, "lightcurve.csv")
     with pytest.raises(InputError, match=r"no measurements.csv of a finished run"):
         table_of(tmp_path, "measurements.csv")
+
+
+@pytest.mark.parametrize("line", ["night = 5", '[night]\nexposure_s = "x"', "night.ra_deg = true"])
+def test_a_record_whose_numbers_are_none_is_refused(tmp_path, line) -> None:
+    (tmp_path / "run.toml").write_text(f"{line}\n", encoding="utf-8")
+    with pytest.raises(InputError, match="night"):
+        read_record(tmp_path)
