@@ -156,7 +156,7 @@ def test_two_plain_numbers_are_a_place_as_for_run(run):
 @pytest.mark.parametrize(
     ("wishes", "told"),
     [
-        (Wishes(comparisons=("C400",)), "ids run from 1 to 38"),
+        (Wishes(comparisons=("C400",)), "ids run from 1 to "),
         (Wishes(comparisons=("T1",)), "target"),
         (Wishes(comparisons=("Vega",)), "ids"),
         (Wishes(dropped=("T1",)), "target"),
