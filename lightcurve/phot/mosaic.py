@@ -28,13 +28,12 @@ def level_colours(pixels: np.ndarray, bad: np.ndarray) -> np.ndarray:
         ADU.
     """
     level = np.empty(pixels.shape, np.float32)
-    mean = 0.0
-    for row in range(2):
-        for column in range(2):
+    ny, nx = pixels.shape
+    skies = []
+    for row in range(min(2, ny)):  # an image of a single row has two colours
+        for column in range(min(2, nx)):
             part = np.s_[row::2, column::2]
-            if not pixels[part].size:  # of an image of a single row or column
-                continue
             sky = measure_sky(pixels[part], bad[part])
             level[part] = subtract_sky(pixels[part], sky)
-            mean += sky.level / 4
-    return level + np.float32(mean)
+            skies.append(sky.level)
+    return level + np.float32(np.mean(skies))

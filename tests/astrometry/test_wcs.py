@@ -293,7 +293,7 @@ def test_a_copy_has_the_wcs_and_the_same_pixels(tmp_path: Path, solution: Soluti
         assert separation_px(solution.wcs, WCS(header), grid()) < 1e-6
     with pytest.raises(InputError, match="replace the frame itself"):
         wcs_into_copy(copy, copy, solution)
-    with pytest.raises(FrameError, match=r"none.fits: cannot be (copied|read)"):
+    with pytest.raises(FrameError, match=r"none.fits: cannot be read"):
         wcs_into_copy(tmp_path / "none.fits", tmp_path / "x.fits", solution)
 
 

@@ -20,9 +20,17 @@ from sim_table import simulated_table
 FIXED = AijRecipe(5.0, (9.0, 15.0))
 
 
-@pytest.mark.parametrize("radius", [float("nan"), float("inf"), 0.0, -2.0])
-def test_a_radius_is_a_number_above_0(radius: float) -> None:
-    with pytest.raises(InputError, match=r"--radius|apertures\.radii"):
+@pytest.mark.parametrize(
+    ("radius", "named"),
+    [
+        (float("nan"), r"apertures\.radii"),  # which the command line calls --radius
+        (float("inf"), r"apertures\.radii"),
+        (0.0, "--radius"),
+        (-2.0, "--radius"),
+    ],
+)
+def test_a_radius_is_a_number_above_0(radius: float, named: str) -> None:
+    with pytest.raises(InputError, match=named):
         make_settings({"apertures": {"radii": [5.0, radius]}})
 
 
