@@ -17,6 +17,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.settings import Settings
+from lightcurve.frames.amplifiers import join_amplifiers
 from lightcurve.frames.camera_raw import is_raw_name
 from lightcurve.frames.cameras import in_manner_of
 from lightcurve.frames.cards import CARD, Card, Cards, find, number, parse_cards
@@ -37,7 +38,6 @@ from lightcurve.frames.pixels import (
 )
 from lightcurve.frames.planes import plane_of, stored_in
 from lightcurve.frames.sections import (
-    join_amplifiers,
     read_layout,
     read_section,
     trim,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
@@ -165,121 +164,7 @@ def with_cards(
     return "".join([*kept, *made])
 
 
-Slot = tuple[slice, slice]
-# Of each axis of a WCS: what changes its sign with the axis, the first of these that there is.
-_TURNING = (("CD1_{0}", "CD2_{0}"), ("PC1_{0}", "PC2_{0}"), ("CDELT{0}",))
-
-
-def _moved_wcs(
-    cards: Cards, shape: tuple[int, int], section: Section, slot: Slot
-) -> dict[str, float]:
-    """Bring the WCS of an amplifier's image (ny, nx) to the whole chip, where it lies in a slot.
-
-    LTM and LTV keep the way back: a pixel of the chip is LTM times that of the image plus LTV.
-    """
-    layout = read_layout(cards, shape)
-    data = layout.data if layout else Section(slice(0, shape[1]), slice(0, shape[0]))
-    changes: dict[str, float] = {}
-    axes = ((1, data.x, slot[1], section.mirror_x), (2, data.y, slot[0], section.mirror_y))
-    for axis, kept, place, mirrored in axes:
-        factor, shift = 1.0, float(place.start - kept.start)
-        if mirrored:
-            factor, shift = -1.0, float(place.start + kept.stop + 1)
-        changes |= {f"LTM{axis}_{axis}": factor, f"LTV{axis}": shift}
-        card = cards.get(f"CRPIX{axis}")
-        pixel = None if card is None else number(card.text)
-        if pixel is not None:
-            changes[f"CRPIX{axis}"] = factor * pixel + shift
-        for names in _TURNING if mirrored else ():
-            found = {name.format(axis) for name in names} & cards.keys()
-            changes |= {name: -(number(cards[name].text) or 0.0) for name in found}
-            if found:
-                break
-    return changes
-
-
-def _overlap(one: Slot, other: Slot) -> bool:
-    """Tell whether two rectangles of pixels have some in common."""
-    pairs = zip(one, other, strict=True)
-    return all(a.start < b.stop and b.start < a.stop for a, b in pairs)
-
-
 def _as_card(value: float) -> str:
     """Write a number as FITS has it: 1.0E-05 and not 1e-05."""
     digits, exponent, power = repr(value).partition("e")
     return f"{digits if '.' in digits else digits + '.0'}E{power}" if exponent else digits
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chip:
-    """A detector put together from the images of its amplifiers."""
-
-    pixels: np.ndarray  # (ny, nx) float32, ADU at the gain in `cards`; empty if none were given
-    shape: tuple[int, int]
-    cards: Mapping[str, float]  # that replace those of the first amplifier
-    left_out: tuple[str, ...]
-    notes: tuple[str, ...]
-    level: float  # ADU, the highest that was taken off an amplifier
-    factor: float  # by which counts were multiplied, of the amplifier where that is the least
-    gaps: bool
-
-
-def join_amplifiers(
-    parts: Sequence[tuple[Cards, tuple[int, int], np.ndarray]],
-) -> Chip | None:
-    """Put the images of amplifiers together: overscan off, trimmed, at one gain, in their places.
-
-    parts : cards, shape (ny, nx) and pixels of each; pixels may be empty where they are not wanted.
-    Each is multiplied by its own gain over the mean of all, so that one number serves the whole.
-    Between chips of one camera may be gaps, which are NaN. None where the sections overlap, or
-    leave more open than they fill.
-    """
-    places, gains, cut, scanned, level = [], [], [], 0, 0.0
-    for cards, shape, given in parts:
-        pixels = given
-        layout = read_layout(cards, shape)
-        section = read_section(cards, "detector_section")
-        ny, nx = shape if layout is None else layout.data.shape
-        if section is None or section.shape[0] % ny or section.shape[1] % nx:
-            return None
-        step = section.shape[0] // ny, section.shape[1] // nx
-        places.append((section, step, (ny, nx)))
-        gain = number(found.text) if (found := find(cards, "gain")) else None
-        gains.append(gain if gain and gain > 0 else np.nan)
-        scanned += layout is not None and layout.overscan is not None
-        if layout is not None and pixels.size:
-            pixels, own = trim(pixels, layout)
-            level = max(level, own)
-        cut.append(pixels)
-    top = min(section.y.start for section, _, _ in places)
-    left = min(section.x.start for section, _, _ in places)
-    slots = [
-        (
-            slice((s.y.start - top) // step[0], (s.y.start - top) // step[0] + shape[0]),
-            slice((s.x.start - left) // step[1], (s.x.start - left) // step[1] + shape[1]),
-        )
-        for s, step, shape in places
-    ]
-    ny, nx = (max(slot[axis].stop for slot in slots) for axis in (0, 1))
-    filled = sum(shape[0] * shape[1] for _, _, shape in places)
-    if 2 * filled <= ny * nx or any(_overlap(a, b) for a, b in combinations(slots, 2)):
-        return None
-    mean = float(np.nanmean(gains)) if np.isfinite(gains).all() else None
-    pixels = np.empty((0, 0), np.float32)
-    if cut[0].size:
-        pixels = np.full((ny, nx), np.nan, np.float32)
-        for slot, (section, _, _), one, gain in zip(slots, places, cut, gains, strict=True):
-            turned = one[:: -1 if section.mirror_y else 1, :: -1 if section.mirror_x else 1]
-            pixels[slot] = turned * np.float32(gain / mean if mean else 1.0)
-    changes: dict[str, float] = {"NAXIS1": nx, "NAXIS2": ny}
-    changes |= _moved_wcs(parts[0][0], parts[0][1], places[0][0], slots[0])
-    if mean:
-        changes["GAIN"] = mean
-    notes = [f"overscan of {scanned} taken off"] if scanned else []
-    if ny * nx > filled:
-        notes.append(f"gaps of {1 - filled / (ny * nx):.1%} between chips, no value there")
-    notes += [f"gains {min(gains):.3g} to {max(gains):.3g} brought to {mean:.3g}"] if mean else []
-    factor = min(gains) / mean if mean else 1.0
-    left_out = (*USED, "DETSEC", "CCDSEC", "EXTNAME")
-    gaps = ny * nx > filled
-    return Chip(pixels, (ny, nx), changes, left_out, tuple(notes), level, factor, gaps)
