@@ -45,6 +45,11 @@ if TYPE_CHECKING:
 __all__ = ["Night"]
 
 KEPT = "night.bin"  # in the run folder: `lightcurve.night.keep`
+# Of each star in each frame, by the same names in `StarPhotometry` and `Measurements`.
+AS_MEASURED = (
+    "x", "y", "n_sky", "fwhm", "x_width", "y_width", "angle_deg", "roundness",
+    "flux", "flux_err", "area", "peak", "flags",
+)  # fmt: skip
 
 
 class _Measured(NamedTuple):
@@ -62,20 +67,7 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
 
     results: failed ones are left out. Raises InputError when no frame was measured.
     """
-    results = list(results)
-    measured = [
-        _Measured(r, r.exposure, r.exposure.mid_jd_utc, r.registration, r.photometry)
-        for r in results
-        if r.exposure is not None
-        and r.exposure.mid_jd_utc is not None
-        and r.registration is not None
-        and r.photometry is not None
-    ]
-    if not measured:
-        reasons = {r.reason for r in results}
-        msg = f"none of the {len(results)} frames could be measured: {sorted(reasons)[0]}"
-        raise InputError(msg)
-    measured.sort(key=lambda m: (m.mid_jd_utc, m.result.file))
+    measured = _measured(list(results))
     plan = recipe.plan
     target = int(np.flatnonzero(plan.role == StarRole.TARGET)[0])
     good = [m.result for m in measured]
@@ -108,20 +100,25 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
         site=site,
         telescope_diameter_m=first.telescope_diameter_m,
         columns=_of_headers(good),
-        x=_stacked(measured, "x"),
-        y=_stacked(measured, "y"),
-        n_sky=_stacked(measured, "n_sky"),
-        fwhm=_stacked(measured, "fwhm"),
-        x_width=_stacked(measured, "x_width"),
-        y_width=_stacked(measured, "y_width"),
-        angle_deg=_stacked(measured, "angle_deg"),
-        roundness=_stacked(measured, "roundness"),
-        flux=_stacked(measured, "flux"),
-        flux_err=_stacked(measured, "flux_err"),
-        area=_stacked(measured, "area"),
-        peak=_stacked(measured, "peak"),
-        flags=_stacked(measured, "flags"),
+        **{name: _stacked(measured, name) for name in AS_MEASURED},
     )
+
+
+def _measured(results: Sequence[FrameResult]) -> list[_Measured]:
+    """Pick the frames that were measured, in order of time; raises InputError where none was."""
+    measured = [
+        _Measured(r, r.exposure, r.exposure.mid_jd_utc, r.registration, r.photometry)
+        for r in results
+        if r.exposure is not None
+        and r.exposure.mid_jd_utc is not None
+        and r.registration is not None
+        and r.photometry is not None
+    ]
+    if not measured:
+        reasons = {r.reason for r in results}
+        msg = f"none of the {len(results)} frames could be measured: {sorted(reasons)[0]}"
+        raise InputError(msg)
+    return sorted(measured, key=lambda m: (m.mid_jd_utc, m.result.file))
 
 
 def _airmass_of_headers(measured: Sequence[_Measured]) -> np.ndarray:

@@ -43,27 +43,11 @@ def settle_camera(
 ) -> CameraValues:
     """Settle gain, read noise and saturation: settings, header, measured, else assumed aloud."""
     exposure = frames[0].exposure
-    gain, gain_source, gain_guessed = _settled(exposure, masters, "gain_e_per_adu", 1.0, "--gain")
-    if "gain_e_per_adu" in exposure.guessed:
-        told = _tell_unit(exposure, frames, masters)
-        if told is not None:
-            (gain, gain_source), gain_guessed = told, False
-    if gain_guessed and len(frames) > 1 and settings.apertures.style != Style.AIJ:
-        gain_source = gain_source.replace(ASSUMED, f"{ASSUMED} until the field's stars tell it", 1)
+    gain, gain_source, gain_guessed = _gain(frames, masters, settings)
     read_noise, noise_source, noise_guessed = _settled(
         exposure, masters, "read_noise_e", 0.0, "--read-noise"
     )
-    saturation, level_source = exposure.saturation_adu, exposure.sources.get("saturation_adu", "")
-    measured = clip_level([frame.pixels for frame in frames])
-    of_header = settings.camera.saturation_adu is None
-    if saturation is None or (measured and measured < saturation and of_header):
-        saturation, level_source = measured, "measured: pixels stand at it, and none above"
-    beyond = ""
-    if saturation is None:
-        level_source = "not known: no header, no clipped stars"
-    elif of_header and not exposure.done:
-        beyond = _beyond(frames, saturation)
-        level_source += beyond
+    saturation, level = _saturation(frames, of_header=settings.camera.saturation_adu is None)
     dark, dark_values = _dark(exposure, settings.camera.dark_current_e_per_s)
     plane = plane_of(exposure, settings)
     n = plane.n if plane else 1  # pixels of which one that is measured is the mean
@@ -71,7 +55,6 @@ def settle_camera(
     noise = NoiseModel(
         gain_e_per_adu=n * gain, read_noise_e=n**0.5 * read_noise, dark_e=n * dark, of_sums=of_sums
     )
-    level = "none" if saturation is None else f"{saturation:.6g} ADU"
     values = (
         *_profile(exposure),
         Assumed("gain", gain, "e-/ADU", gain_source, f"{gain:.4g} e-/ADU", guessed=gain_guessed),
@@ -79,7 +62,7 @@ def settle_camera(
             "read noise", read_noise, "e-", noise_source, f"{read_noise:.4g} e-",
             guessed=noise_guessed,
         ),
-        Assumed("saturation", saturation, "ADU", level_source, level, guessed=bool(beyond)),
+        level,
         *_linearity(exposure),
         *dark_values,
         *shared,
@@ -87,6 +70,36 @@ def settle_camera(
     for value in values:
         log.log(logging.WARNING if value.guessed else logging.INFO, "%s", value)
     return CameraValues(noise, not gain_guessed, saturation, exposure.linearity_adu, values)
+
+
+def _gain(
+    frames: Sequence[RawFrame], masters: Masters | None, settings: Settings
+) -> tuple[float, str, bool]:
+    """Value, e-/ADU, source, and whether nothing really tells it."""
+    exposure = frames[0].exposure
+    gain, source, guessed = _settled(exposure, masters, "gain_e_per_adu", 1.0, "--gain")
+    if "gain_e_per_adu" in exposure.guessed:
+        told = _tell_unit(exposure, frames, masters)
+        if told is not None:
+            return *told, False
+    if guessed and len(frames) > 1 and settings.apertures.style != Style.AIJ:
+        source = source.replace(ASSUMED, f"{ASSUMED} until the field's stars tell it", 1)
+    return gain, source, guessed
+
+
+def _saturation(frames: Sequence[RawFrame], *, of_header: bool) -> tuple[float | None, Assumed]:
+    """Level, ADU, at which pixels are full: the header's or a setting's, or where they stand."""
+    exposure = frames[0].exposure
+    level, source = exposure.saturation_adu, exposure.sources.get("saturation_adu", "")
+    measured = clip_level([frame.pixels for frame in frames])
+    if level is None or (measured and measured < level and of_header):
+        level, source = measured, "measured: pixels stand at it, and none above"
+    if level is None:
+        source = "not known: no header, no clipped stars"
+        return None, Assumed("saturation", None, "ADU", source, "none")
+    beyond = _beyond(frames, level) if of_header and not exposure.done else ""
+    text = f"{level:.6g} ADU"
+    return level, Assumed("saturation", level, "ADU", source + beyond, text, guessed=bool(beyond))
 
 
 def _shared_noise(frame: RawFrame) -> tuple[float, tuple[Assumed, ...]]:
