@@ -17,6 +17,7 @@ from typer import Context
 from typer.core import TyperCommand, TyperGroup
 from typer.testing import CliRunner
 
+import lightcurve
 from benchmarks.reference import (
     commands_in_markdown,
     commands_of_the_program,
@@ -28,6 +29,7 @@ from lightcurve.commands.options import OPTIONS
 from lightcurve.core.errors import LightcurveError
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = Path(lightcurve.__file__).parent  # installed, or beside the tests
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md")])
 COMMAND = re.compile(r"(?m)^(?:    )?(lightcurve [a-z].*)$|`(lightcurve [a-z][^`\n]*)`")
@@ -187,7 +189,7 @@ def _small_demo(folder: Path) -> None:
 
 def test_messages_of_the_troubleshooting_page_are_those_of_the_program() -> None:
     """Each quoted message, between its dots, stands in the source."""
-    source = "\n".join(path.read_text() for path in (ROOT / "lightcurve").rglob("*.py"))
+    source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     # Sentences go on over lines of the source, and have values in them.
     joined = re.sub(r'"\s*\n\s*f?"', "", source)
     page = (DOCS / "troubleshooting.md").read_text()

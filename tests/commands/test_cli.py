@@ -15,11 +15,13 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+import lightcurve
 from lightcurve.cli import app
 from lightcurve.commands.options import OPTIONS
 from lightcurve.commands.shell import show_messages
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = Path(lightcurve.__file__).parent  # installed, or beside the tests
 COMMANDS = tuple(get_command(app).commands)
 
 
@@ -175,7 +177,7 @@ def test_a_failure_is_json_too_where_that_was_asked_for(arguments, status):
 
 def test_advice_names_the_option_where_there_is_one():
     """`calibration.allow_mismatch` was asked for, and no word said of --allow-mismatch."""
-    source = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "lightcurve").rglob("*.py"))
+    source = "".join(p.read_text(encoding="utf-8") for p in PACKAGE.rglob("*.py"))
     told = re.findall(r"\b(?:set|give|say)\s+([a-z]+\.[a-z_]+)", source)
     assert "solve.plain_http" in told  # which has none
     assert not set(told) & set(OPTIONS)
