@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +14,10 @@ from lightcurve.image.reduced import NO_KRON, Glow, Kron, Look, Looks, Prepared,
 from lightcurve.phot.beside import light_of_brighter
 from lightcurve.phot.cutouts import nearest_pixel
 from lightcurve.phot.finder import Found, filtered
-from lightcurve.phot.glow import Ellipses, light_along
+from lightcurve.phot.glow import light_along
+from lightcurve.phot.kron import ellipses_of, kron_light
 from lightcurve.phot.psf import Psf, render
 from lightcurve.phot.psf_fit import PsfPhotometry
-
-if TYPE_CHECKING:
-    from photutils.segmentation import SegmentationImage, SourceCatalog
 
 WIDE = 1.6  # widths of the PSF: of the filter that light beside a star's own falls into
 EXTENDED_PULL, SHARP_PULL = 4.0, -3.0  # of the spread, over its error
@@ -31,7 +28,6 @@ PIECE_FWHM = 3.0  # so near, a wide source is part of another wide one
 JOINED_FWHM = 10.0  # so near, a star may look wide by the light of a galaxy
 SHAPE_SHARE = 0.05  # of a galaxy's height: farther out a star on it would turn its ellipse
 OUTLINE_SIGMA, NEAR = 1.5, 6  # of the filtered frame; sources that a pixel may belong to
-KRON_TIMES, LEAST_KRON = 2.5, 1.4  # of Kron's radius; in units of the semi-major axis, at least
 
 
 def tell_looks(
@@ -133,18 +129,10 @@ def more_glow(prepared: Prepared, psf: Psf, fit: PsfPhotometry, glow: Glow, fwhm
         return glow
     flux = np.where(wide, fit.flux, 0.0)
     light = fit.residual + render(psf, prepared.shape, (fit.x[wide], fit.y[wide]), flux[wide])
-    catalog = _described(prepared, light, (fit.x, fit.y), flux, fwhm, share=SHAPE_SHARE)
-    if catalog is None:
-        return glow
-    source = np.atleast_1d(catalog.labels) - 1
-    shapes = (
-        np.atleast_1d(q.value)
-        for q in (catalog.semimajor_axis, catalog.semiminor_axis, catalog.orientation)
-    )
-    found = light_along(
-        fit.residual, prepared.good, prepared.filtered.rms,
-        Ellipses(fit.x[source], fit.y[source], *shapes),
-    )  # fmt: skip
+    smooth, labels = _outlined(prepared, light, (fit.x, fit.y), flux, fwhm, share=SHAPE_SHARE)
+    numbers, shapes = ellipses_of(labels, smooth, prepared.good)
+    shapes = replace(shapes, x=fit.x[numbers - 1], y=fit.y[numbers - 1])
+    found = light_along(fit.residual, prepared.good, prepared.filtered.rms, shapes)
     return Glow(glow.light + found, glow.owners | wide)
 
 
@@ -194,26 +182,24 @@ def _spread(
 
 
 def _kron(prepared: Prepared, spread: Spread, rows: np.ndarray, fwhm: float) -> Kron:
-    """Measure the light within Kron's radius (1980, ApJS 43, 305) of sources `rows` (n,) bool.
-
-    As photutils has it: 2.5 times the first moment, what belongs to others put right by symmetry.
-    Stars are taken off.
-    """
-    fit = spread.phot
+    """Measure the light within Kron's radius of sources `rows` (n,) bool; stars are taken off."""
+    fit, good = spread.phot, prepared.good
     flux = np.where(rows, np.nan_to_num(fit.flux), 0.0)
     drawn = render(spread.psf, prepared.shape, (fit.x[rows], fit.y[rows]), flux[rows])
-    catalog = _described(prepared, fit.residual + drawn, (fit.x, fit.y), flux, fwhm)
-    if catalog is None:
-        return NO_KRON
-    flux, error, radius = (np.full(len(rows), np.nan) for _ in range(3))
-    source = np.atleast_1d(catalog.labels) - 1
-    flux[source], error[source] = catalog.kron_flux, catalog.kron_flux_err
-    times = np.atleast_1d(catalog.kron_radius.value)
-    radius[source] = KRON_TIMES * times * np.atleast_1d(catalog.semimajor_axis.value)
-    return Kron(flux, error, radius)
+    light = np.where(good, fit.residual + drawn, 0.0)
+    smooth, labels = _outlined(prepared, light, (fit.x, fit.y), flux, fwhm)
+    numbers, shapes = ellipses_of(labels, smooth, good)
+    # What was taken off has left its noise.
+    whole = np.maximum(prepared.frame.pixels - prepared.background.level, 0)
+    variance = prepared.filtered.rms**2 + whole / prepared.camera.noise.gain_e_per_adu
+    of_all = np.full((3, len(rows)), np.nan)
+    of_all[:, numbers - 1] = kron_light(
+        light, np.where(good, variance, 0.0), labels, numbers, shapes
+    )
+    return Kron(*of_all) if len(numbers) else NO_KRON
 
 
-def _described(
+def _outlined(
     prepared: Prepared,
     light: np.ndarray,
     places: tuple[np.ndarray, np.ndarray],
@@ -221,29 +207,15 @@ def _described(
     fwhm: float,
     *,
     share: float = 0.0,
-) -> SourceCatalog | None:
-    """Describe sources in an image of `light`, (ny, nx), those of flux (n,) above 0.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Filter an image of `light`, (ny, nx), and outline in it the sources of flux (n,) above 0.
 
-    share: of the height of a source, that its pixels have at least. Labels are the numbers of
-    sources, from 1.
+    share: of the height of a source, that its pixels have at least.
     """
-    from photutils.segmentation import SourceCatalog
-
-    light = np.where(prepared.good, light, 0).astype(float)
     sigma = fwhm / FWHM_PER_SIGMA
-    smooth = filtered(light.astype(np.float32), fwhm)
+    smooth = filtered(np.where(prepared.good, light, 0).astype(np.float32), fwhm)
     seen = smooth > OUTLINE_SIGMA * np.sqrt(4 * np.pi) * sigma * prepared.filtered.rms
-    outlines = _outlines(seen, smooth, np.column_stack(places), flux, share, fwhm)
-    if outlines is None:
-        return None
-    gain = prepared.camera.noise.gain_e_per_adu
-    # What was taken off has left its noise.
-    whole = np.maximum(prepared.frame.pixels - prepared.background.level, 0)
-    return SourceCatalog(
-        light, outlines, convolved_data=smooth.astype(float), mask=~prepared.good,
-        error=np.sqrt(prepared.filtered.rms**2 + np.where(prepared.good, whole, 0) / gain),
-        kron_params=(KRON_TIMES, LEAST_KRON, 0.0),
-    )  # fmt: skip
+    return smooth, _outlines(seen, smooth, np.column_stack(places), flux, share, fwhm)
 
 
 def _outlines(
@@ -253,13 +225,12 @@ def _outlines(
     flux: np.ndarray,
     share: float,
     fwhm: float,
-) -> SegmentationImage | None:
+) -> np.ndarray:
     """Outline the sources of flux above 0; a pixel that they share is that of who lights it most.
 
-    seen: (ny, nx) bool array, where there is light. places: (n, 2), pixels. Labels are the numbers
-    of sources, from 1.
+    seen: (ny, nx) bool array, where there is light. places: (n, 2), pixels.
+    Returns (ny, nx) int array: the numbers of sources, from 1, and 0 where there is none.
     """
-    from photutils.segmentation import SegmentationImage
     from scipy.ndimage import label
     from scipy.spatial import cKDTree
 
@@ -268,13 +239,13 @@ def _outlines(
     middle = nearest_pixel(places[rows, 0], places[rows, 1], seen.shape)
     wanted = np.unique(groups[middle])
     y, x = np.nonzero(np.isin(groups, wanted[wanted > 0]))
+    labels = np.zeros(seen.shape, dtype=np.int32)
     if not len(x):
-        return None
+        return labels
     away, near = cKDTree(places[rows]).query(np.column_stack([x, y]), k=min(NEAR, len(rows)))
     away, near = away.reshape(len(x), -1), near.reshape(len(x), -1)
     of_light = np.log(flux[rows])[near] - 2 * np.log1p((away / fwhm) ** 2)
     owner = near[np.arange(len(x)), of_light.argmax(axis=1)]
     high = smooth[y, x] >= share * smooth[middle][owner]
-    labels = np.zeros(seen.shape, dtype=np.int32)
     labels[y[high], x[high]] = rows[owner[high]] + 1
-    return SegmentationImage(labels) if high.any() else None
+    return labels

@@ -6,9 +6,11 @@ Over the field each node of the grid changes as a polynomial of the place.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
+from lightcurve.phot.aperture import circle_sums
 from lightcurve.phot.moffat import core_of
 from lightcurve.phot.surface import Box, Surface, n_terms, polynomial
 
@@ -101,15 +103,13 @@ class Psf:
         """Sum each grid within a radius."""
         if radius <= 0:
             return np.zeros(len(self.grids))
-        from photutils.geometry import circular_overlap_grid
-
-        m, step = self.grids.shape[1], 1 / self.oversampling
-        edge = self.half_px + step / 2
-        share = circular_overlap_grid(-edge, edge, -edge, edge, m, m, radius, 1, 1)
+        middle, nodes = np.array([self.grids.shape[1] // 2]), np.array([radius * self.oversampling])
         # The grid is the light already spread over a pixel: that matters little beyond the core.
-        return np.tensordot(self.grids, share, 2) * step**2
+        sums = [circle_sums(grid, middle, middle, nodes)[0, 0] for grid in self.grids]
+        return np.array(sums) / self.oversampling**2
 
 
+@lru_cache(maxsize=64)
 def mean_fwhm(shape: Surface) -> float:
     """Average the FWHM, pixels, over the field."""
     return float(np.exp(shape.at(*shape.box.places(FIELD_PLACES))[:, 0].mean()))
