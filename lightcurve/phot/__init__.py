@@ -12,6 +12,7 @@ __all__ = [
     "finder",
     "glow",
     "grains",
+    "kron",
     "methods",
     "moffat",
     "mosaic",

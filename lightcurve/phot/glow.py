@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Ellipses", "light_along"]
+__all__ = ["light_along"]
 
 SEEN_SIGMA = 0.25  # of a pixel's noise: of less light under a star its filter sees 1 sigma
 WIDEST, WIDEST_PX = 8.0, 120  # semi-major axes (of moments) to which a galaxy is followed; at most

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lightcurve.night.processes import spread
+from lightcurve.night.processes import FORKS, LOADED, spread, warm
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PARENT = """
@@ -57,6 +57,10 @@ def hear(_: int) -> bool:
     return set(ENDS) <= signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
+def has_loaded(name: str) -> bool:
+    return name in sys.modules
+
+
 def refuse(number: int) -> int:
     msg = f"no {number}"
     raise ValueError(msg)
@@ -92,6 +96,12 @@ def test_who_dies_loses_its_task_alone(do) -> None:
 def test_what_the_work_raises_is_raised_here() -> None:
     with pytest.raises(ValueError, match="no 1"):
         list(spread([1], refuse, 1))
+
+
+@pytest.mark.skipif(not FORKS, reason="each loads its own here")
+def test_they_begin_with_what_frames_need() -> None:
+    warm()
+    assert dict(spread(LOADED, has_loaded, 1)) == dict.fromkeys(LOADED, True)
 
 
 def test_what_ends_the_program_is_not_told_to_them() -> None:
