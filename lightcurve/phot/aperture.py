@@ -20,7 +20,7 @@ from lightcurve.phot.cutouts import (
     take_offsets,
 )
 from lightcurve.phot.grains import coarse_boxes, finer, half_light_diameter
-from lightcurve.phot.mend import Stars, find_holes, mend
+from lightcurve.phot.mend import Mended, Stars, find_holes, mend
 from lightcurve.phot.methods import WINDOWED, CentroidMethod, Window
 from lightcurve.phot.noise import NoiseModel, flux_error
 from lightcurve.phot.seeing import axis_ratio, binned_profile, ellipse, moments, profile_fwhm
@@ -100,69 +100,156 @@ def measure_stars(
         NaN fluxes where an aperture reaches over the edge or holds a non-finite pixel.
     """
     part = part or Part(0, 0, pixels.shape)
+    main = float(radii[len(radii) // 2])
+    # No ring is placed to better than its grain by another.
+    centring = _Centring(centroid, main, max(max_shift, float(grain)), grain)
+    at = _look(pixels, x, y, annulus, part)
+    boxes = gather(pixels, at.column, at.row, box_half(radii, centring.max_shift, grain))
+    boxes -= at.sky[:, None, None]
+    found = _mend_and_centre(pixels, bad, boxes, at, centring, radii, noise.gain_e_per_adu)
+    area = np.broadcast_to(np.pi * radii**2, (len(x), len(radii))).copy()
+    here = at.column + found.offset[0], at.row + found.offset[1]
+    flux = circle_sums(found.pixels, *here, radii) - at.sky[:, None] * area
+    peak, bits = peaks_and_bits(found.pixels, found.bad, *here, radii)
+    place = here[0] + part.offset_x, here[1] + part.offset_y
+    flags = aperture_flags(
+        place, radii, part.shape, peak, bits,
+        saturation_adu=saturation_adu, linearity_adu=linearity_adu,
+    )  # fmt: skip
+    flags |= _star_flags(found.centred, at.n_sky, at.there)
+    lost = (flags & (Flag.EDGE | Flag.FEW_SKY_PIXELS) != 0) | ~at.there[:, None]
+    flux[lost] = np.nan
+    flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
+    variance = (at.sky_std[:, None] * noise.of_circle(area)) ** 2
+    error = flux_error(flux, area, variance, at.n_sky[:, None], noise.gain_e_per_adu)
+    if found.mended:
+        of_mended, error = found.mended.judge(error)
+        flags |= of_mended
+
+    def seen(values: np.ndarray) -> np.ndarray:
+        return np.where(at.there, values, np.nan)
+
+    shapes = _shapes(coarse_boxes(boxes, grain), found.offset / grain, main / grain, grain)
+    return StarPhotometry(
+        x=np.where(at.there, place[0], x),
+        y=np.where(at.there, place[1], y),
+        flux=flux,
+        flux_err=error,
+        area=area,
+        peak=np.where(at.there[:, None], peak, np.nan),
+        sky=seen(at.sky),
+        sky_std=seen(at.sky_std),
+        n_sky=seen(at.n_sky),
+        flags=flags,
+        **{name: seen(values) for name, values in shapes.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Looked:
+    """Where stars (n,) are looked for in an image, and the sky around there, ADU."""
+
+    there: np.ndarray  # whether that is on the frame
+    column: np.ndarray
+    row: np.ndarray
+    given: np.ndarray  # (2, n) offsets from there
+    sky: np.ndarray
+    sky_std: np.ndarray
+    n_sky: np.ndarray
+
+
+def _look(
+    pixels: np.ndarray, x: np.ndarray, y: np.ndarray, annulus: tuple[float, float], part: Part
+) -> _Looked:
     there = on_frame(x, y, part.shape)
     safe_x = np.where(there, x, 0.0) - part.offset_x
     safe_y = np.where(there, y, 0.0) - part.offset_y
     column, row = np.rint(safe_x).astype(int), np.rint(safe_y).astype(int)
-    sky, sky_std, n_sky = clipped_sky(take_offsets(pixels, column, row, annulus_offsets(*annulus)))
-    max_shift = max(max_shift, float(grain))  # no ring is placed to better than that by another
-    half = box_half(radii, max_shift, grain)
-    boxes = gather(pixels, column, row, half) - sky[:, None, None]
-    main = float(radii[len(radii) // 2])
-    given = np.stack([safe_x - column, safe_y - row])
-    level = np.where(there, sky, np.nan)
-    if holes := find_holes(pixels, bad, (column, row), given, level, radii[-1]):
-        holes.into_boxes(boxes, column, row)
-    faint = sky_std * np.sqrt(np.pi) * radii[0]
-    (dx, dy), centred = _centre(boxes, given, faint, main, max_shift, centroid, grain)
-    mended = None
+    sky = clipped_sky(take_offsets(pixels, column, row, annulus_offsets(*annulus)))
+    return _Looked(there, column, row, np.stack([safe_x - column, safe_y - row]), *sky)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Centred:
+    """Where stars (n,) are, in an image whose holes are filled."""
+
+    pixels: np.ndarray
+    bad: np.ndarray
+    offset: np.ndarray  # (2, n) from the pixels at which they were looked for
+    centred: np.ndarray  # by their own light
+    mended: Mended | None
+
+
+def _mend_and_centre(
+    pixels: np.ndarray,
+    bad: np.ndarray,
+    boxes: np.ndarray,
+    at: _Looked,
+    centring: _Centring,
+    radii: np.ndarray,
+    gain: float,
+) -> _Centred:
+    """Centre the stars of boxes, and fill their holes, also in the boxes."""
+    level = np.where(at.there, at.sky, np.nan)
+    holes = find_holes(pixels, bad, (at.column, at.row), at.given, level, radii[-1])
     if holes:
-        about = Stars(column, row, np.stack([dx, dy]), level, sky_std, _about(boxes, dx, dy, main))
-        mended = mend(holes, pixels, bad, about, radii, noise.gain_e_per_adu)
-        mended.holes.into_boxes(boxes, column, row)
-        (dx, dy), centred = _centre(boxes, given, faint, main, max_shift, centroid, grain)
-        pixels, bad = mended.holes.into_image(pixels, bad, sky)
-    here = column + dx, row + dy
-    area = np.broadcast_to(np.pi * radii**2, (len(x), len(radii))).copy()
-    flux = circle_sums(pixels, *here, radii) - sky[:, None] * area
-    flux[~there] = np.nan
-    peak, bits = peaks_and_bits(pixels, bad, *here, radii)
-    cx, cy = here[0] + part.offset_x, here[1] + part.offset_y
-    flags = aperture_flags(
-        (cx, cy), radii, part.shape, peak, bits,
-        saturation_adu=saturation_adu, linearity_adu=linearity_adu,
-    )  # fmt: skip
-    flags |= _star_flags(centred, n_sky, there)
-    flux = np.where(flags & (Flag.EDGE | Flag.FEW_SKY_PIXELS), np.nan, flux)
-    flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
-    variance = (sky_std[:, None] * noise.of_circle(area)) ** 2
-    error = flux_error(flux, area, variance, n_sky[:, None], noise.gain_e_per_adu)
-    if mended:
-        of_mended, error = mended.judge(error)
-        flags |= of_mended
-    squares, u, v = coarse_boxes(boxes, grain), dx / grain, dy / grain
-    shape = second_moments(squares, u, v, main / grain)
-
-    def seen(values: np.ndarray) -> np.ndarray:
-        return np.where(there, values, np.nan)
-
-    return StarPhotometry(
-        x=np.where(there, cx, x),
-        y=np.where(there, cy, y),
-        flux=flux,
-        flux_err=error,
-        area=area,
-        peak=np.where(there[:, None], peak, np.nan),
-        sky=seen(sky),
-        sky_std=seen(sky_std),
-        n_sky=seen(n_sky),
-        fwhm=seen(grain * _diameters(squares, u, v, grain)),
-        x_width=seen(grain * shape["x_width"]),
-        y_width=seen(grain * shape["y_width"]),
-        angle_deg=seen(shape["angle_deg"]),
-        roundness=seen(shape["roundness"]),
-        flags=flags,
+        holes.into_boxes(boxes, at.column, at.row)
+    faint = at.sky_std * np.sqrt(np.pi) * radii[0]
+    sigma = centring.window(boxes, at.given, faint)
+    offset, centred = centring.centre(boxes, at.given, faint, sigma)
+    if not holes:
+        return _Centred(pixels, bad, offset, centred, None)
+    about = _about(boxes, *offset, centring.radius)
+    stars = Stars(at.column, at.row, offset, level, at.sky_std, about)
+    mended = mend(holes, pixels, bad, stars, radii, gain)
+    mended.holes.into_boxes(boxes, at.column, at.row)
+    some = np.unique(holes.star)
+    offset[:, some], centred[some] = centring.centre(
+        boxes[some], at.given[:, some], faint[some], sigma
     )
+    return _Centred(*mended.holes.into_image(pixels, bad, at.sky), offset, centred, mended)
+
+
+@dataclass(frozen=True, slots=True)
+class _Centring:
+    """How stars are centred."""
+
+    method: CentroidMethod
+    radius: float  # main one, pixels
+    max_shift: float
+    grain: int
+
+    def window(self, boxes: np.ndarray, given: np.ndarray, faint: np.ndarray) -> float:
+        """Sigma of the window, pixels: the frame's own seeing, as its brighter stars tell it."""
+        squares = coarse_boxes(boxes, self.grain)
+        bright = self._bright(squares, faint)
+        if self.grain == 1:
+            widths = peak_width(squares[bright])
+        else:
+            places = given[:, bright] / self.grain
+            widths = half_light_diameter(squares[bright], *places) / FWHM_PER_SIGMA
+        widths = widths[np.isfinite(widths)]
+        return self.grain * (float(np.clip(np.median(widths), 0.8, 3.0)) if widths.size else 1.3)
+
+    def centre(
+        self, boxes: np.ndarray, given: np.ndarray, faint: np.ndarray, sigma: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Centroid near offsets (2, n); these where there is none to be had, which it tells.
+
+        Offsets from the middle pixel of each box (n, m, m); faint: (n,) noise of an aperture, ADU.
+        """
+        bright = self._bright(coarse_boxes(boxes, self.grain), faint)
+        fine = finer(self.grain)  # a ring's rim is sharper than a grain
+        window = Window(sigma / fine, self.radius / fine)
+        found = fine * self.method.find(coarse_boxes(boxes, fine), given / fine, window)
+        centred = bright & (np.hypot(*(found - given)) <= self.max_shift)
+        return np.where(centred, found, given), centred
+
+    def _bright(self, squares: np.ndarray, faint: np.ndarray) -> np.ndarray:
+        half = squares.shape[1] // 2
+        core = slice(half - 2, half + 3)
+        light = self.grain**2 * np.nansum(squares[:, core, core], axis=(1, 2))
+        return light > MIN_CENTROID_SNR * faint
 
 
 def box_half(radii: np.ndarray, max_shift: float, grain: int) -> int:
@@ -176,11 +263,19 @@ def box_half(radii: np.ndarray, max_shift: float, grain: int) -> int:
     return grain * max(-(-half // grain), LEAST_GRAINS) + grain // 2
 
 
-def _diameters(boxes: np.ndarray, dx: np.ndarray, dy: np.ndarray, grain: int) -> np.ndarray:
-    """FWHM (n,) of stars; of wide ones, whose middle may be dark, what holds half the light."""
+def _shapes(
+    squares: np.ndarray, offset: np.ndarray, radius: float, grain: int
+) -> dict[str, np.ndarray]:
+    """Widths and direction (n,) of stars, pixels; squares: (n, m, m), grains as the rest."""
+    shape = second_moments(squares, *offset, radius)
+    shape["x_width"] *= grain
+    shape["y_width"] *= grain
+    # Of wide ones, whose middle may be dark, what holds half the light.
     if grain == 1:
-        return profile_fwhm(*binned_profile(boxes, dx, dy))
-    return half_light_diameter(boxes, dx, dy)
+        fwhm = profile_fwhm(*binned_profile(squares, *offset))
+    else:
+        fwhm = grain * half_light_diameter(squares, *offset)
+    return shape | {"fwhm": fwhm}
 
 
 def _star_flags(centred: np.ndarray, n_sky: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -190,43 +285,6 @@ def _star_flags(centred: np.ndarray, n_sky: np.ndarray, there: np.ndarray) -> np
         | star_flag(n_sky < MIN_SKY_PIXELS, Flag.FEW_SKY_PIXELS)
         | star_flag(~there, Flag.NOT_MEASURED)
     )
-
-
-def _centre(
-    boxes: np.ndarray,
-    given: np.ndarray,
-    aperture_noise: np.ndarray,
-    radius: float,
-    max_shift: float,
-    centroid: CentroidMethod,
-    grain: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Centroid near the given offsets (2, n); these where there is none to be had, which it tells.
-
-    Offsets from the middle pixel of each box.
-    """
-    squares = coarse_boxes(boxes, grain)
-    half = squares.shape[1] // 2
-    core = slice(half - 2, half + 3)
-    light = grain**2 * np.nansum(squares[:, core, core], axis=(1, 2))
-    bright = light > MIN_CENTROID_SNR * aperture_noise
-    # The frame's own seeing sets the window; the brightest quarter of its stars tell it.
-    widths = _window_widths(squares[bright], given[:, bright] / grain, grain)
-    widths = widths[np.isfinite(widths)]
-    sigma = grain * float(np.clip(np.median(widths), 0.8, 3.0)) if widths.size else 1.3 * grain
-    # A ring's rim is sharper than a grain.
-    fine = finer(grain)
-    boxes = coarse_boxes(boxes, fine)
-    found = fine * centroid.find(boxes, given / fine, Window(sigma / fine, radius / fine))
-    centred = bright & (np.hypot(*(found - given)) <= max_shift)
-    return np.where(centred, found, given), centred
-
-
-def _window_widths(boxes: np.ndarray, given: np.ndarray, grain: int) -> np.ndarray:
-    """Sigma of the window that suits each star (n,), in grains."""
-    if grain == 1:
-        return peak_width(boxes)
-    return half_light_diameter(boxes, *given) / FWHM_PER_SIGMA
 
 
 def _about(boxes: np.ndarray, dx: np.ndarray, dy: np.ndarray, radius: float) -> np.ndarray:

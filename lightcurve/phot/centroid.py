@@ -16,7 +16,11 @@ MAX_STEPS, STILL_PX = 100, 0.01  # of a centroid that goes step by step, as Astr
 
 
 def windowed_centroid(
-    boxes: np.ndarray, sigma: float, *, iterations: int = MAX_ITERATIONS
+    boxes: np.ndarray,
+    sigma: float,
+    given: np.ndarray | None = None,
+    *,
+    iterations: int = MAX_ITERATIONS,
 ) -> np.ndarray:
     """Refine centres by a Gaussian window that follows them (SExtractor's XWIN, YWIN).
 
@@ -25,13 +29,14 @@ def windowed_centroid(
     needs three steps, one on a neighbour's wing a dozen.
 
     boxes: (n, m, m), sky-subtracted; non-finite pixels do not count. sigma: of the window, pixels.
+    given: (2, n), where it starts, from each box's centre pixel.
     Returns (2, n), x and y from each box's centre pixel; NaN where the window holds no light or the
     star runs away from its box.
     """
     n, m, _ = boxes.shape
     offset = np.arange(m) - m // 2
     light = np.where(np.isfinite(boxes), boxes, 0.0).astype(float)
-    found = np.zeros((2, n))
+    found = np.zeros((2, n)) if given is None else given.astype(float)
     moving = np.arange(n)
     for _ in range(iterations):
         place = found[:, moving]

@@ -61,10 +61,10 @@ class Finder:
     find: Callable[[np.ndarray, float, float], tuple[np.ndarray, np.ndarray]]
 
 
-def _windowed(boxes: np.ndarray, _given: np.ndarray, window: Window) -> np.ndarray:
+def _windowed(boxes: np.ndarray, given: np.ndarray, window: Window) -> np.ndarray:
     from lightcurve.phot.centroid import windowed_centroid
 
-    return windowed_centroid(boxes, window.sigma)
+    return windowed_centroid(boxes, window.sigma, given)
 
 
 def _howell_step(light: Squares, radius: float) -> np.ndarray:
