@@ -326,11 +326,13 @@ def _refine(
     matrix: np.ndarray, reach: float, stars: np.ndarray, tree: cKDTree, points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit a proposed transform to the stars that it brings together, at first within `reach`."""
+    fitted: tuple[np.ndarray, ...] = ()
     for tolerance in (reach, MATCH_PX, MATCH_PX):
-        here, there = _match(apply(matrix, points), tree, tolerance)
-        if len(here) < MIN_MATCHED:
+        here, there = pairs = _match(apply(matrix, points), tree, tolerance)
+        # The same pairs would be fitted by the same transform, again and again.
+        if len(here) < MIN_MATCHED or (fitted and all(map(np.array_equal, fitted, pairs))):
             return matrix, here, there
-        matrix = fit_transform(points[there], stars[here])
+        matrix, fitted = fit_transform(points[there], stars[here]), pairs
     return matrix, *_match(apply(matrix, points), tree, MATCH_PX)
 
 

@@ -81,12 +81,13 @@ def fit_transform(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
     Matches farther off than three times the median distance are dropped, twice.
     """
     fit = fit_affine if len(points) >= AFFINE_FROM else fit_similarity
-    matrix = fit(points, stars)
+    matrix, kept = fit(points, stars), np.zeros(0, bool)
     for _ in range(2):
         rest = np.hypot(*(stars - apply(matrix, points)).T)
         good = rest <= max(3 * float(np.median(rest)), 0.05)
-        if good.all() or good.sum() < MIN_KEPT:
+        if good.all() or good.sum() < MIN_KEPT or np.array_equal(good, kept):
             break
+        kept = good
         fit = fit_affine if good.sum() >= AFFINE_FROM else fit_similarity
         matrix = fit(points[good], stars[good])
     return matrix

@@ -54,6 +54,7 @@ __all__ = ["image_files", "is_image_name", "read_cards", "read_frame", "stripped
 IMAGE_SUFFIXES = (".fits", ".fit", ".fts")
 MARKS = {"BADPIX", "BAD", "MASK"}  # extensions of ours with bits of `PixelFlag`
 PACKED_SUFFIXES = (".gz", ".fz", ".bz2")
+ROWS = 64  # looked at together
 # What belongs to one header's own data and is not handed down from the primary.
 _OWN = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "INHERIT"}
 
@@ -257,8 +258,9 @@ def _mark_bad(
     whole = pixels.dtype.kind in "iu"
     level = math.ceil(saturation_adu) if whole else np.float32(saturation_adu)
     # Rows without such a pixel are not written to: what is never touched costs no memory.
-    for row in np.flatnonzero(~(pixels.max(axis=1) < level)):
-        bad[row, pixels[row] >= level] |= np.uint8(PixelFlag.SATURATED)
+    rows = np.flatnonzero(~(pixels.max(axis=1) < level))
+    for some in np.array_split(rows, range(ROWS, len(rows), ROWS)):
+        bad[some] |= np.uint8(PixelFlag.SATURATED) * (pixels[some] >= level)
     return bad
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from lightcurve.core.flags import Flag, PixelFlag
 
@@ -55,9 +56,14 @@ def gather(image: np.ndarray, x: np.ndarray, y: np.ndarray, half: int) -> np.nda
 
     x, y: (n,) int arrays, their middle pixels.
     """
-    size = 2 * half + 1
-    picked = take_offsets(image, np.asarray(x), np.asarray(y), square_offsets(half))
-    return picked.reshape(-1, size, size)
+    x, y, (ny, nx), size = np.asarray(x), np.asarray(y), image.shape, 2 * half + 1
+    whole = len(x) and min(x.min(), y.min()) >= half and x.max() < nx - half
+    if whole and y.max() < ny - half:
+        # All squares of the image, as a view; those asked for are copied row by row.
+        down, right = image.strides
+        shape, steps = (ny - 2 * half, nx - 2 * half, size, size), (down, right, down, right)
+        return as_strided(image, shape, steps, writeable=False)[y - half, x - half]
+    return take_offsets(image, x, y, square_offsets(half)).reshape(-1, size, size)
 
 
 @lru_cache(maxsize=64)

@@ -120,12 +120,12 @@ def detect(
     light = Light(pixels, bad, measure_sky(pixels, bad))
     peaks = _find(light, *wanted)
     compact = least = _compactness(light, peaks)
-    softer, spoilt = light, unusable(bad)
-    if compact < COMPACT:
-        spoilt |= _single_pixels(light)
+    softer, spoilt = light, None
     for grain in GRAINS:
         if compact >= COMPACT or min(pixels.shape) < 4 * HALF_BOX * grain:
             break
+        if spoilt is None:
+            spoilt = unusable(bad) | _single_pixels(light)
         small, small_bad = coarse(pixels, spoilt, grain)
         coarser = Light(small, small_bad, measure_sky(small, small_bad), grain)
         wider = _find(coarser, *wanted)
