@@ -244,8 +244,8 @@ def _with_noise_of_warm(
         return photometry
     # Warm pixels are few: most stars have none.
     reach = int(np.ceil(recipe.radii[-1] + 1))
-    near = gather(warm, *nearest_pixel(photometry.x, photometry.y, warm.shape)[::-1], reach) > 0
-    near = near.any(axis=(1, 2))
+    row, column = nearest_pixel(photometry.x, photometry.y, warm.shape)
+    near = np.flatnonzero((gather(warm, column, row, reach) > 0).any(axis=(1, 2)))
     variance = np.zeros(photometry.flux.shape)
     variance[near] = circle_sums(warm, photometry.x[near], photometry.y[near], recipe.radii)
     variance *= reduction.dark_factor / recipe.noise.gain_e_per_adu

@@ -107,29 +107,25 @@ def measure_stars(
     boxes = gather(pixels, at.column, at.row, box_half(radii, centring.max_shift, grain))
     boxes -= at.sky[:, None, None]
     found = _mend_and_centre(pixels, bad, boxes, at, centring, radii, noise.gain_e_per_adu)
+    place = at.column + found.offset[0] + part.offset_x, at.row + found.offset[1] + part.offset_y
     area = np.broadcast_to(np.pi * radii**2, (len(x), len(radii))).copy()
-    here = at.column + found.offset[0], at.row + found.offset[1]
-    flux = circle_sums(found.pixels, *here, radii) - at.sky[:, None] * area
-    peak, bits = peaks_and_bits(found.pixels, found.bad, *here, radii)
-    place = here[0] + part.offset_x, here[1] + part.offset_y
-    flags = aperture_flags(
+    flux, peak, bits = _sums(found, at, radii)
+    flags = _star_flags(found.centred, at.n_sky, at.there) | aperture_flags(
         place, radii, part.shape, peak, bits,
         saturation_adu=saturation_adu, linearity_adu=linearity_adu,
     )  # fmt: skip
-    flags |= _star_flags(found.centred, at.n_sky, at.there)
-    lost = (flags & (Flag.EDGE | Flag.FEW_SKY_PIXELS) != 0) | ~at.there[:, None]
-    flux[lost] = np.nan
+    flux = np.where(flags & (Flag.EDGE | Flag.FEW_SKY_PIXELS), np.nan, flux)
     flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
     variance = (at.sky_std[:, None] * noise.of_circle(area)) ** 2
     error = flux_error(flux, area, variance, at.n_sky[:, None], noise.gain_e_per_adu)
     if found.mended:
         of_mended, error = found.mended.judge(error)
         flags |= of_mended
+    shape = _shapes(coarse_boxes(boxes, grain), found.offset / grain, main / grain, grain)
 
     def seen(values: np.ndarray) -> np.ndarray:
         return np.where(at.there, values, np.nan)
 
-    shapes = _shapes(coarse_boxes(boxes, grain), found.offset / grain, main / grain, grain)
     return StarPhotometry(
         x=np.where(at.there, place[0], x),
         y=np.where(at.there, place[1], y),
@@ -140,9 +136,23 @@ def measure_stars(
         sky=seen(at.sky),
         sky_std=seen(at.sky_std),
         n_sky=seen(at.n_sky),
+        fwhm=seen(shape["fwhm"]),
+        x_width=seen(shape["x_width"]),
+        y_width=seen(shape["y_width"]),
+        angle_deg=seen(shape["angle_deg"]),
+        roundness=seen(shape["roundness"]),
         flags=flags,
-        **{name: seen(values) for name, values in shapes.items()},
     )
+
+
+def _sums(
+    found: _Centred, at: _Looked, radii: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Light above the sky, highest pixel, and bits of bad ones, in circles (n, n_radius)."""
+    here = at.column + found.offset[0], at.row + found.offset[1]
+    flux = circle_sums(found.pixels, *here, radii) - at.sky[:, None] * (np.pi * radii**2)
+    flux[~at.there] = np.nan
+    return flux, *peaks_and_bits(found.pixels, found.bad, *here, radii)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,7 +209,7 @@ def _mend_and_centre(
     offset, centred = centring.centre(boxes, at.given, faint, sigma)
     if not holes:
         return _Centred(pixels, bad, offset, centred, None)
-    about = _about(boxes, *offset, centring.radius)
+    about = _about(boxes, offset[0], offset[1], centring.radius)
     stars = Stars(at.column, at.row, offset, level, at.sky_std, about)
     mended = mend(holes, pixels, bad, stars, radii, gain)
     mended.holes.into_boxes(boxes, at.column, at.row)
@@ -267,7 +277,7 @@ def _shapes(
     squares: np.ndarray, offset: np.ndarray, radius: float, grain: int
 ) -> dict[str, np.ndarray]:
     """Widths and direction (n,) of stars, pixels; squares: (n, m, m), grains as the rest."""
-    shape = second_moments(squares, *offset, radius)
+    shape = second_moments(squares, offset[0], offset[1], radius)
     shape["x_width"] *= grain
     shape["y_width"] *= grain
     # Of wide ones, whose middle may be dark, what holds half the light.
