@@ -37,6 +37,7 @@ INTERRUPTED = 130  # as shells count it, and Typer; other signals have their own
 VERBS = (
     *("run", "plan", "watch", "image", "stack", "inspect", "calibrate", "solve", "measure", "fit"),
     *(
+        "season",
         "export",
         "tune",
         "plot",

@@ -35,6 +35,9 @@ Columns = Annotated[
     str, _column("--columns", "Names of the columns, a,b,c, of a table without header.")
 ]
 Star = Annotated[str, _column("--star", "Target in an AstroImageJ table.")]
+Exposure = Annotated[
+    float | None, typer.Option("--exposure", min=0, help="Seconds; also from the table or its run.")
+]
 
 
 @takes_settings("target", *FIT, "site", "seed", "catalogs.offline")
@@ -56,10 +59,7 @@ def fit(
     divide_by: DivideBy = "",
     columns: Columns = "",
     star: Star = "T1",
-    exposure: Annotated[
-        float | None,
-        typer.Option("--exposure", min=0, help="Seconds; also from the table or its run."),
-    ] = None,
+    exposure: Exposure = None,
     filter_name: Annotated[
         str | None, typer.Option("--filter", help="For the limb darkening, such as V, Rc, ip.")
     ] = None,

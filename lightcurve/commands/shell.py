@@ -27,6 +27,7 @@ LEAST = 12  # characters of a column, lest its cells cannot be read
 SETS = 8  # sets of frames shown, of many
 # Of a summary, what matters most first: the first three there are end a command.
 KEY_NUMBERS = (
+    *("t0_bjd_tdb", "period_days"),
     *("mid_time_bjd_tdb", "rp_over_rs", "residual_scatter_percent"),
     *("scatter_out_of_transit_percent", "scatter_point_to_point_percent", "scatter"),
     *("points", "trend", "comparison_stars"),

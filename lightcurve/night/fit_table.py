@@ -42,14 +42,22 @@ from lightcurve.setup.target import find_target
 from lightcurve.tables.light_curves import ColumnChoice, is_ours, read_curve
 from lightcurve.tables.run_folder import read_record
 from lightcurve.transit.ephemeris import make_planet
-from lightcurve.transit.fit import fit_transit
+from lightcurve.transit.fit import solve_curve
 from lightcurve.transit.fit_values import planet_values
+from lightcurve.transit.solve import Solution
 
 if TYPE_CHECKING:
     from astropy.table import Table
     from matplotlib.axes import Axes
 
-__all__ = ["Fitted", "Known", "fit_light_curve", "fit_table", "need_planet"]
+__all__ = [
+    "Fitted",
+    "Known",
+    "check_place",
+    "fit_light_curve",
+    "fit_table",
+    "need_planet",
+]
 
 SAME_STAR_DEG = 0.1  # wide of all proper motions and of a plate solution gone slightly wrong
 log = logging.getLogger(__name__)
@@ -100,11 +108,14 @@ class Known:
     ----------
     choice : ColumnChoice
         Which columns are meant.
+    filter_source : str
+        What tells the filter.
     """
 
     choice: ColumnChoice | None = None
     exposure_s: float | None = None
     filter: str | None = None
+    filter_source: str = "option --filter"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +130,8 @@ class Fitted(Tabular):
         Exposure and filter, and where they came from.
     products : Products
         Empty until they are written.
+    solved : Solution or None
+        The points with their noise, for a joint fit.
     """
 
     curve: LightCurve
@@ -126,6 +139,7 @@ class Fitted(Tabular):
     fit: TransitFit
     values: tuple[Assumed, ...]
     products: Products = NOTHING_WRITTEN
+    solved: Solution | None = None
 
     def to_table(self) -> Table:
         """Lay the light curve out, as `LightCurve.to_table`."""
@@ -210,11 +224,12 @@ def fit_light_curve(
     notes = curve.source.notes if curve.source else ()
     for told in (*values, *notes):
         log.info("%s", told)
-    fit = fit_transit(
+    fit, solved = solve_curve(
         curve, planet, exposure_s=exposure_s, filter_name=filter_name, settings=settings.fit,
         rng=np.random.default_rng(settings.seed),
     )  # fmt: skip
-    return Fitted(curve, planet, replace(fit, notes=(*notes, *fit.notes)), values)
+    fit = replace(fit, notes=(*notes, *fit.notes))
+    return Fitted(curve, planet, fit, values, solved=solved)
 
 
 def ready_to_fit(
@@ -285,7 +300,7 @@ def settle(
     )
     exposure_s, where = next((value, source) for value, source in exposures if value is not None)
     filters = (
-        (known.filter, "option --filter"),
+        (known.filter, known.filter_source),
         (record.get("filter"), "run.toml"),
         (None, "not known: --filter settles it"),
     )

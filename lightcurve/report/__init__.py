@@ -14,6 +14,7 @@ __all__ = [
     "night",
     "page",
     "quality",
+    "season",
     "serve",
     "stack",
     "stars",

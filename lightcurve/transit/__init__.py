@@ -1,3 +1,15 @@
 """Ephemeris, limb darkening, transit model, priors, fit, sampling."""
 
-__all__ = ["ephemeris", "fit", "fit_values", "model", "quality", "quick", "smooth"]
+__all__ = [
+    "ephemeris",
+    "fit",
+    "fit_values",
+    "joint",
+    "mistakes",
+    "model",
+    "quality",
+    "quick",
+    "smooth",
+    "solve",
+    "times",
+]

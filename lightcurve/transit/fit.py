@@ -41,7 +41,7 @@ from lightcurve.transit.solve import (
 )
 from lightcurve.transit.trend import Trend
 
-__all__ = ["fit_transit"]
+__all__ = ["fit_transit", "solve_curve"]
 
 log = logging.getLogger(__name__)
 MIN_POINTS = 12
@@ -82,6 +82,25 @@ def fit_transit(
     FitError
         As `fit_points`.
     """
+    return solve_curve(
+        light_curve, planet, exposure_s=exposure_s, filter_name=filter_name, settings=settings,
+        rng=rng,
+    )[0]  # fmt: skip
+
+
+def solve_curve(
+    light_curve: LightCurve,
+    planet: Planet,
+    *,
+    exposure_s: float | None,
+    filter_name: str | None = None,
+    settings: FitSettings | None = None,
+    rng: np.random.Generator | None = None,
+) -> tuple[TransitFit, Solution]:
+    """Fit as `fit_transit`, and keep what was solved: the points with their noise, and its answer.
+
+    Raises FitError as `fit_points`.
+    """
     good = (light_curve.flags & int(NO_POINT)) == 0
     asked = None if settings is None else settings.dilution
     planet, measured = diluted_as(planet, light_curve.dilution, asked)
@@ -94,12 +113,12 @@ def fit_transit(
         filter_name=filter_name,
         stars=light_curve.stars,
     )
-    fit = fit_points(points, planet, settings=settings, rng=rng)
+    fit, best = solve_and_judge(points, planet, settings=settings, rng=rng)
     fit = replace(fit, notes=(*fit.notes, *_dilution_notes(planet, measured)))
     if exposure_s is not None:
-        return fit
+        return fit, best
     log.warning("%s", NO_EXPOSURE)
-    return replace(fit, notes=(*fit.notes, Note(NO_EXPOSURE, Severity.WARNING)))
+    return replace(fit, notes=(*fit.notes, Note(NO_EXPOSURE, Severity.WARNING))), best
 
 
 def diluted_as(
@@ -156,6 +175,17 @@ def fit_points(
     posterior are at those errors; ``chi2`` and ``bic`` are at the errors as given.
     A point more than five robust standard deviations off the first fit is left out.
     """
+    return solve_and_judge(points, planet, settings=settings, rng=rng)[0]
+
+
+def solve_and_judge(
+    points: Points,
+    planet: Planet,
+    *,
+    settings: FitSettings | None = None,
+    rng: np.random.Generator | None = None,
+) -> tuple[TransitFit, Solution]:
+    """Fit as `fit_points`, and keep the solution."""
     settings = settings or FitSettings()
     rng = np.random.default_rng(1) if rng is None else rng
     _check_geometry(planet)
@@ -196,7 +226,7 @@ def fit_points(
         *_bins_note(night),
         posterior.note() if found else "no transit found: nothing sampled",
     )
-    return TransitFit(
+    fit = TransitFit(
         parameters=parameters if found else {},
         model=model,
         trend=trend,
@@ -212,6 +242,7 @@ def fit_points(
         unproven={} if found else parameters,
         solution=_solution(best) if found else {},
     )
+    return fit, best
 
 
 def _solution(best: Solution) -> dict[str, float]:

@@ -12,7 +12,7 @@ from lightcurve.core.data import Planet
 from lightcurve.core.library_warnings import quietly
 from lightcurve.transit.ephemeris import contact_duration, inclination
 
-__all__ = ["from_kipping", "limb_darkening_prior", "transit_flux"]
+__all__ = ["WAVELENGTH_NM", "from_kipping", "limb_darkening_prior", "transit_flux"]
 
 SOLAR_TEFF = 5772.0
 HC_OVER_K = 1.438777e7  # nm K

@@ -19,6 +19,8 @@ from lightcurve.transit.problem import Problem, make_noise, make_priors
 from lightcurve.transit.red_noise import RedNoise, find_red_noise
 from lightcurve.transit.trend import Trend, make_trend
 
+__all__ = ["Solution"]
+
 SCAN_STEPS = 40
 SCAN_RADII = (0.6, 0.85, 1.0, 1.2, 1.5)
 STEP = 1e-3  # of each parameter's scale, for derivatives

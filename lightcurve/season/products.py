@@ -1,0 +1,239 @@
+"""What a season leaves behind: tables, figures and numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lightcurve.core.constants import __version__
+from lightcurve.core.data import Parameter, Products, Result
+from lightcurve.core.files import json_text, write_text
+from lightcurve.core.table_text import csv_text
+from lightcurve.report.html import in_words
+from lightcurve.report.season import Folded, OMinusC, save_folded, save_o_minus_c
+from lightcurve.season.nights import SeasonNight
+from lightcurve.transit.ephemeris import transit_duration
+from lightcurve.transit.fit_values import planet_values
+from lightcurve.transit.model import transit_flux
+from lightcurve.transit.times import Ephemeris
+
+if TYPE_CHECKING:
+    from lightcurve.season.story import Season
+
+__all__ = ["mid_time_rows"]
+
+MINUTES = 1440.0
+UNKNOWN = "unknown"  # as a filter
+MID_TIMES = (
+    "epoch", "mid_time_bjd_tdb", "mid_time_err_days", "o_minus_c_minutes", "o_minus_c_err_minutes",
+    "o_minus_c_known_minutes", "filter", "source", "own_mid_time_bjd_tdb", "own_mid_time_err_days",
+    "finding", "coverage", "used", "contradicts",
+)  # fmt: skip
+NIGHTS = (
+    "source", "file", "first_bjd_tdb", "last_bjd_tdb", "filter", "exposure_s", "points", "used",
+    "residual_scatter_percent", "verdict", "rp_over_rs", "rp_over_rs_err", "error", "notes",
+)  # fmt: skip
+
+
+def write_nights(out: Path, nights: Sequence[SeasonNight]) -> Path:
+    """Write nights.csv: a row a light curve, also where none was found or it could not be read."""
+    return write_text(out / "nights.csv", csv_text(NIGHTS, map(_night_row, nights)))
+
+
+def _night_row(night: SeasonNight) -> list[Any]:
+    if night.fit is None or night.curve is None:
+        empty = [""] * (len(NIGHTS) - 4)
+        return [night.label, str(night.path), *empty, night.error, ""]
+    fit, time = night.fit, night.curve.bjd_tdb[night.fit.used]
+    radius = fit.parameters.get("rp_over_rs")
+    return [
+        night.label, str(night.path), float(time.min()), float(time.max()), night.filter,
+        night.exposure_s, len(fit.used), int(fit.used.sum()),
+        fit.statistics["residual_scatter_percent"], str(fit.verdict),
+        *(("", "") if radius is None else (radius.value, _sigma(radius))),
+        "", " | ".join(night.notes),
+    ]  # fmt: skip
+
+
+def _sigma(parameter: Parameter) -> float:
+    return (parameter.upper - parameter.lower) / 2
+
+
+def mid_time_rows(season: Season) -> list[dict[str, Any]]:
+    """List the mid-times, a row each by the columns of mid_times.csv."""
+    times = season.times
+    new = (times.mid - season.ephemeris.at(times.epoch)) * MINUTES
+    old = (times.mid - season.known.at(times.epoch)) * MINUTES
+    rows = []
+    for k, night in enumerate(season.found):
+        if night.fit is None:
+            continue
+        own, verdict = night.fit.parameters["mid_time_bjd_tdb"], night.fit.verdict
+        values = (
+            int(times.epoch[k]), float(times.mid[k]), float(times.error[k]), float(new[k]),
+            float(times.error[k] * MINUTES), float(old[k]), night.filter, night.label, own.value,
+            _sigma(own), verdict.finding.value, verdict.reason,
+            int(season.judged.kept[k]), season.judged.words[k],
+        )  # fmt: skip
+        rows.append(dict(zip(MID_TIMES, values, strict=True)))
+    return rows
+
+
+def write_season(out: Path, season: Season) -> Products:
+    """Write all products of a season but nights.csv, which is there already."""
+    rows = mid_time_rows(season)
+    (out / "figures").mkdir(parents=True, exist_ok=True)
+    title = f"{season.planet.name}: {len(rows)} transits of {_epochs(season)} epochs"
+    folded, lines = fold(season)
+    paths = {
+        "nights.csv": out / "nights.csv",
+        "mid_times.csv": write_text(
+            out / "mid_times.csv", csv_text(MID_TIMES, [list(row.values()) for row in rows])
+        ),
+        "figures/o_minus_c.png": save_o_minus_c(
+            out / "figures" / "o_minus_c.png", o_minus_c(season), title=title,
+            facts=[words(season.ephemeris)],
+        ),
+        "figures/folded.png": save_folded(
+            out / "figures" / "folded.png", folded, lines, title=title
+        ),
+    }  # fmt: skip
+    summary = summarise(season)
+    content = {
+        "planet": planet_values(season.planet),
+        "ephemeris": ephemeris_values(season.ephemeris),
+        "known_ephemeris": ephemeris_values(season.known),
+        "shape": {name: _plain(p) for name, p in shape(season).items()},
+        "mid_times": rows,
+        "mid_time_covariance_days2": season.times.cov.tolist(),
+        "nights": [dict(zip(NIGHTS, _night_row(n), strict=True)) for n in season.nights],
+        "version": __version__,
+    }
+    paths["season.json"] = write_text(out / "season.json", json_text(content, indent=2))
+    return Products(out, paths, {}, summary)
+
+
+def _epochs(season: Season) -> int:
+    return len(np.unique(season.times.epoch))
+
+
+def _plain(p: Parameter) -> dict[str, Any]:
+    return {"value": p.value, "lower": p.lower, "upper": p.upper, "unit": p.unit}
+
+
+def shape(season: Season) -> dict[str, Parameter]:
+    """List the shared parameters, with one sigma either way."""
+    joint, error = season.joint, np.sqrt(np.diag(season.joint.cov))
+    return {
+        name: Parameter(float(v), float(v - e), float(v + e), "")
+        for name, v, e in zip(joint.joint.names, joint.p, error, strict=True)
+        if not name.startswith("mid:")
+    }
+
+
+def ephemeris_values(one: Ephemeris) -> dict[str, Any]:
+    """Lay an ephemeris out for programs; None for what is not known."""
+    values = {
+        "epoch": one.epoch, "t0_bjd_tdb": one.t0, "period_days": one.period,
+        "t0_err_days": math.sqrt(one.cov[0, 0]), "period_err_days": math.sqrt(one.cov[1, 1]),
+        "covariance_days2": float(one.cov[0, 1]), "chi2": one.chi2,
+        "degrees_of_freedom": one.freedom, "errors_scaled_by": one.scaled,
+    }  # fmt: skip
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
+
+
+def _number(value: float, error: float, unit: str) -> str:
+    return in_words(Parameter(value, value - error, value + error, unit))
+
+
+def words(one: Ephemeris) -> str:
+    """Say an ephemeris as it is printed."""
+    t0, period = (math.sqrt(v) for v in np.diag(one.cov))
+    return f"T0 {_number(one.t0, t0, 'BJD_TDB')}, period {_number(one.period, period, 'd')}"
+
+
+def summarise(season: Season) -> dict[str, Result]:
+    """Collect what of a season is worth printing."""
+    one, known, found = season.ephemeris, season.known, season.found
+    t0_err, period_err = (math.sqrt(v) for v in np.diag(one.cov))
+    change = (one.period - known.period) * 86400
+    drift = float(one.t0 - known.at(np.array(one.epoch))) * MINUTES
+    scaled = f", errors scaled by {one.scaled:.2f}" if one.scaled > 1 else ""
+    left_out = int((~season.judged.kept).sum())
+    failed = sum(bool(night.error) for night in season.nights)
+    results = {
+        "target": Result(season.planet.name, label="target"),
+        "verdict": Result(
+            len(found), "", "light curves",
+            f"{len(found)} of {len(season.nights)} light curves show its transit, "
+            f"{_epochs(season)} epochs",
+        ),
+        "t0_bjd_tdb": Result(
+            one.t0, "BJD_TDB", "T0", f"{_number(one.t0, t0_err, 'BJD_TDB')}, epoch {one.epoch}",
+            one.t0 - t0_err, one.t0 + t0_err,
+        ),
+        "period_days": Result(
+            one.period, "d", "period", _number(one.period, period_err, "d"),
+            one.period - period_err, one.period + period_err,
+        ),
+        "o_minus_c_minutes": Result(
+            drift, "min", "at T0, from the known ephemeris",
+            f"{drift:+.2f} min; period {change:+.4f} s",
+        ),
+        "chi2": Result(
+            one.chi2, "", "chi2 of the mid-times",
+            f"{one.chi2:.1f} of {one.freedom} degrees of freedom{scaled}",
+        ),
+        "left_out": Result(left_out, label="mid-times left out" if left_out else ""),
+        "not_read": Result(failed, label="not read or fitted" if failed else ""),
+    }  # fmt: skip
+    for name, p in shape(season).items():
+        if name.startswith("rp_over_rs"):
+            label = "Rp/R*" + name.removeprefix("rp_over_rs").replace(":", " in ")
+            results[name] = Result(p.value, "stellar radii", label, in_words(p), p.lower, p.upper)
+    return results
+
+
+def o_minus_c(season: Season) -> OMinusC:
+    """Lay the O-C diagram out: minutes from the ephemeris that was known."""
+    times, known, new = season.times, season.known, season.ephemeris
+    span = np.append(times.epoch, (known.epoch, new.epoch))
+    grid = np.linspace(span.min(), span.max(), 200)
+    pad = 0.03 * max(float(np.ptp(grid)), 10.0)
+    grid = np.linspace(times.epoch.min() - pad, times.epoch.max() + pad, 200)
+    return OMinusC(
+        epoch=times.epoch,
+        minutes=(times.mid - known.at(times.epoch)) * MINUTES,
+        error=times.error * MINUTES,
+        filters=tuple(night.filter or UNKNOWN for night in season.found),
+        kept=season.judged.kept,
+        grid=grid,
+        known_err=known.error(grid) * MINUTES,
+        new=(new.at(grid) - known.at(grid)) * MINUTES,
+        new_err=new.error(grid) * MINUTES,
+    )
+
+
+def fold(season: Season) -> tuple[list[Folded], dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Fold the light curves about their mid-times: points of each, and the model of each filter."""
+    joint, planet = season.joint.joint, season.planet
+    folded, lines = [], {}
+    reach = max(float(np.ptp(one.time)) for one in joint.problems)
+    for k, (night, problem) in enumerate(zip(season.found, joint.problems, strict=True)):
+        theta = joint.theta(k, season.joint.p)
+        level, coefficients, _ = problem.detrend(theta)
+        flux = (problem.flux - problem.noise.trend @ coefficients) / level
+        model, name = problem.model(theta), night.filter or UNKNOWN
+        hours = 24 * (problem.time - theta[0])
+        folded.append(Folded(name, hours, flux, flux - model, problem.flux_err / level))
+        if name not in lines:
+            span = min(reach, 3 * transit_duration(planet) or reach)
+            days = np.linspace(-span / 2, span / 2, 400)
+            at_zero = theta.copy()
+            at_zero[0] = 0.0
+            lines[name] = (24 * days, transit_flux(days, at_zero, problem.model.planet))
+    return folded, lines

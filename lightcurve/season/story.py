@@ -1,0 +1,153 @@
+"""The story of a season: many light curves of one planet, to the times of its transits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.core.data import Planet, Products
+from lightcurve.core.data.curves import NOTHING_WRITTEN
+from lightcurve.core.errors import FitError
+from lightcurve.core.progress import Progress, open_log, silent, stage
+from lightcurve.core.settings import Settings
+from lightcurve.season.nights import (
+    SeasonNight,
+    Told,
+    find_planet,
+    find_tables,
+    fit_nights,
+    without_repeats,
+)
+from lightcurve.season.products import write_nights, write_season
+from lightcurve.transit.joint import JointSolution, fit_together
+from lightcurve.transit.mistakes import Judged, Mistake, clock_mistakes, judge_times
+from lightcurve.transit.times import Ephemeris, Times, fit_ephemeris, known_ephemeris
+
+__all__ = ["Season", "join_season"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Season:
+    """Light curves of one planet, joined.
+
+    Attributes
+    ----------
+    nights : tuple of SeasonNight
+        In the order of time; those without a fit last.
+    joint : JointSolution
+        Of the nights that show a transit (`found`): one shape, and each one's mid-time.
+    times : Times
+        Their mid-times, in the same order.
+    judged : Judged
+        What they say of one another.
+    known, ephemeris : Ephemeris
+        As it was, and as those kept of these mid-times have it.
+    products : Products
+        What was written.
+    """
+
+    planet: Planet
+    nights: tuple[SeasonNight, ...]
+    joint: JointSolution
+    times: Times
+    judged: Judged
+    known: Ephemeris
+    ephemeris: Ephemeris
+    products: Products = NOTHING_WRITTEN
+
+    @property
+    def found(self) -> list[SeasonNight]:
+        """The nights that show a transit."""
+        return [night for night in self.nights if night.found]
+
+    def tell(self) -> None:
+        """Say in the log which mid-times contradict the others."""
+        for night, words in zip(self.found, self.judged.words, strict=True):
+            if words:
+                log.warning("%s: %s", night.label, words)
+
+
+def join_season(
+    paths: Sequence[Path],
+    settings: Settings,
+    out: Path,
+    told: Told | None = None,
+    *,
+    depth_by_filter: bool = False,
+    progress: Progress = silent,
+) -> Season:
+    """Fit many light curves of one planet, each by itself and all together.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Run folders, folders of them, and tables of any program that `fit` reads.
+    settings : Settings
+        Its target, site, fit and seed are used.
+    out : Path
+        Gets season.json, mid_times.csv, nights.csv, the figures, and run.log; made if need be.
+    told : Told, optional
+        What the tables do not tell themselves.
+    depth_by_filter : bool
+        Whether Rp/R* is each filter's own.
+
+    Raises
+    ------
+    InputError
+        When there is nothing to read, or no planet is known.
+    FitError
+        When no light curve shows a transit; nights.csv says why.
+    """
+    with open_log(out):
+        tables = find_tables(paths)
+        planet = find_planet(tables, settings)
+        fitted = fit_nights(tables, planet, settings, told or Told(), progress)
+        nights = in_order(without_repeats(fitted))
+        listed = write_nights(out, nights)
+        if not any(night.found for night in nights):
+            msg = f"none of {len(nights)} light curves shows a transit of {planet.name}: {listed}"
+            raise FitError(msg)
+        with stage("fitting all nights together"):
+            joint = join(nights, depth_by_filter=depth_by_filter)
+            known = known_ephemeris(planet)
+            times = time_all(joint, known)
+            judged = judge_times(times, known, mistakes_of(nights, times, planet))
+            ephemeris = fit_ephemeris(times.of(judged.kept), known)
+        season = Season(planet, nights, joint, times, judged, known, ephemeris)
+        season.tell()
+        with stage("drawing"):
+            return replace(season, products=write_season(out, season))
+
+
+def in_order(nights: Iterable[SeasonNight]) -> tuple[SeasonNight, ...]:
+    """Put nights in the order of their times; those without a fit last."""
+    return tuple(sorted(nights, key=lambda night: night.first))
+
+
+def join(nights: Sequence[SeasonNight], *, depth_by_filter: bool) -> JointSolution:
+    """Fit one shape and each night's mid-time to the nights that show a transit."""
+    solutions = [night.solved for night in nights if night.found and night.solved]
+    filters = [night.filter or "unknown" for night in nights if night.found]
+    return fit_together(solutions, filters, depth_by_filter=depth_by_filter)
+
+
+def time_all(joint: JointSolution, known: Ephemeris) -> Times:
+    """Count the epochs of mid-times: each is the nearest of the ephemeris that was known."""
+    mid, cov = joint.mids()
+    epoch = known.epoch + np.rint((mid - known.t0) / known.period).astype(int)
+    return Times(epoch, mid, cov)
+
+
+def mistakes_of(nights: Sequence[SeasonNight], times: Times, planet: Planet) -> list[list[Mistake]]:
+    """List for each night that shows a transit what mistakes would do to its times."""
+    found = [night for night in nights if night.found]
+    return [
+        clock_mistakes(float(mid), planet.ra_deg, planet.dec_deg, night.exposure_s)
+        for night, mid in zip(found, times.mid, strict=True)
+    ]

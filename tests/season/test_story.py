@@ -1,0 +1,104 @@
+"""A season of known mid-times gives them back, and tells of each table what became of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from lightcurve.core.errors import FitError, InputError
+from lightcurve.core.settings import Settings
+from lightcurve.season.nights import Told
+from lightcurve.season.story import join_season
+from sim_season import planet_file, write_curve
+
+T0, PERIOD = 2459000.0003, 2.5000015
+EPOCHS = (2, 40, 90, 91)
+
+
+@pytest.fixture(scope="module")
+def season(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("season")
+    tables = folder / "tables"
+    tables.mkdir()
+    rng = np.random.default_rng(5)
+    for epoch, band, window in zip(
+        EPOCHS, ("V", "Rc", "Rc", "V"), ((-1, 1), (-0.9, 0.1), (-1, 1), (-1, 1)), strict=True
+    ):
+        mid = T0 + epoch * PERIOD
+        write_curve(tables / f"n{epoch}_{band}.csv", mid, rng, window=window, filter_name=band)
+    (tables / "again.csv").write_text((tables / "n2_V.csv").read_text())
+    (tables / "notes.txt").write_text("clouds\nafter two\n")
+    write_curve(tables / "local_Rc.csv", T0 + 60 * PERIOD, rng, shift_days=8 / 24)
+    write_curve(tables / "flat.csv", T0 + 7.4 * PERIOD, rng, window=(-1, -0.55))
+    settings = Settings(target={"planet_file": planet_file(folder)}, catalogs={"offline": True})
+    return join_season([tables], settings, folder / "out", Told(filters=("n91*=V",)))
+
+
+def test_the_ephemeris_is_that_of_the_mid_times(season):
+    new = season.ephemeris
+    truth = T0 + new.epoch * PERIOD
+    assert abs(new.t0 - truth) < 3 * np.sqrt(new.cov[0, 0])
+    assert abs(new.period - PERIOD) < 3 * np.sqrt(new.cov[1, 1])
+    assert abs(new.correlation) < 0.05
+    assert season.times.epoch.tolist() == [2, 40, 60, 90, 91]
+    kept = season.times.of(season.judged.kept)
+    assert kept.epoch.tolist() == list(EPOCHS)
+    assert np.all(np.abs(kept.mid - T0 - kept.epoch * PERIOD) < 4 * kept.error)
+
+
+def test_a_clock_of_local_time_is_named_and_left_out(season):
+    words = season.judged.words
+    assert "UTC+8 h" in words[2]
+    assert season.judged.late[2] == pytest.approx(8 / 24, abs=4 * season.judged.error[2])
+    assert not any(words[:2] + words[3:])
+
+
+def test_the_shape_helps_a_partial_transit_most(season):
+    own = [
+        (p.upper - p.lower) / 2
+        for p in (n.fit.parameters["mid_time_bjd_tdb"] for n in season.found)
+    ]
+    gain = np.array(own) / season.times.error
+    assert gain.argmax() == 1
+    assert gain[1] > 1.2
+
+
+def test_what_is_no_night_says_why_and_the_others_go_on(season):
+    by_label = {night.label: night for night in season.nights}
+    assert len(by_label) == 8
+    assert "n2_V.csv" in by_label["again.csv"].error or "again.csv" in by_label["n2_V.csv"].error
+    assert by_label["notes.txt"].error
+    assert not by_label["flat.csv"].found
+    assert not by_label["flat.csv"].error
+    assert by_label["n91_V.csv"].filter == "V"
+    assert by_label["n40_Rc.csv"].filter == "Rc"
+
+
+def test_products_hold_the_same_numbers(season):
+    folder = season.products.folder
+    with (folder / "mid_times.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["mid_time_bjd_tdb"]) for row in rows] == pytest.approx(
+        season.times.mid.tolist(), abs=1e-8
+    )
+    content = json.loads((folder / "season.json").read_text())
+    assert content["ephemeris"]["period_days"] == season.ephemeris.period
+    assert len(content["nights"]) == 8
+    for name in ("o_minus_c", "folded"):
+        assert (folder / "figures" / f"{name}.png").stat().st_size > 10_000
+
+
+def test_refusals(tmp_path):
+    settings = Settings(target={"planet_file": planet_file(tmp_path)})
+    with pytest.raises(InputError):
+        join_season([tmp_path / "none"], settings, tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError):
+        join_season([tmp_path / "empty"], settings, tmp_path / "out")
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(FitError):
+        join_season([tmp_path / "bad.csv"], settings, tmp_path / "out")
+    assert "bad.csv" in (tmp_path / "out" / "nights.csv").read_text()
