@@ -1,6 +1,7 @@
 """Hostile frames and settings through the program's commands, each in a child that may be killed.
 
     python -m benchmarks fuzz --of frames --n 20000
+    python -m benchmarks fuzz --of joined --n 5000       by what joins frames with one another
     python -m benchmarks fuzz --of settings --n 500
     python -m benchmarks fuzz --of frames --only 1234     one case again, its files kept
 
@@ -46,6 +47,7 @@ class Kind:
 
 KINDS = {
     "frames": Kind(odd_frames.prepare, odd_frames.case),
+    "joined": Kind(odd_frames.prepare, functools.partial(odd_frames.case, of=odd_frames.JOINING)),
     "settings": Kind(odd_settings.prepare, odd_settings.case),
 }
 

@@ -16,10 +16,10 @@ What is not listed in ``__all__`` is the inside of the program and may change.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from lightcurve.core.constants import __version__
 
+TYPE_CHECKING = False  # as type checkers know it; who runs the program need not load `typing` first
 if TYPE_CHECKING:
     from lightcurve.api import (
         export_run,

@@ -1,5 +1,11 @@
 """The command `lightcurve`, and `python -m lightcurve`: first of all it can be stopped."""
 
+import signal
+
+# Until somebody listens Ctrl-C ends the process without a word, as it does any program.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from lightcurve.commands.stop import STOP
 
 

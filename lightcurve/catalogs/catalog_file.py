@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -19,6 +20,7 @@ from lightcurve.catalogs.layout import (
     build,
     find,
     julian_years,
+    plain,
     spellings,
     within,
 )
@@ -39,6 +41,8 @@ NAME = "file"
 MAX_BYTES = 500_000_000
 ERROR_ARCSEC = 0.1
 MOST_FLAG = 9  # of one digit
+ELSEWHERE_DEG = 0.1  # so far no star moves between the epochs of catalogues
+SAME_DEG = 1e-6  # as far as places are cut
 WORDS = COLUMNS.catalogs
 
 
@@ -85,18 +89,11 @@ def read_listing(path: Path) -> tuple[Table, tuple[str, str] | None]:
     try:
         with READING:
             table, _ = quietly(lambda: _read_table(path))
-        known = spellings(table)
-        ra, dec = find(known, "|".join(WORDS.ra)), find(known, "|".join(WORDS.dec))
-        if ra is None or dec is None:
-            return table, None
-        for name in (ra, dec):
-            _refuse_twins(table, name, any_case=True)
-        _in_degrees(table, ra, 15.0, path.name)
-        _in_degrees(table, dec, 1.0, path.name)
+        places = _places(table, spellings(table), path.name)
     except CatalogError as error:
         msg = f"{path.name}: {error.reason}"
         raise InputError(msg) from error
-    return table, (ra, dec)
+    return table, places and places[:2]
 
 
 def _read_table(path: Path) -> Table:
@@ -147,16 +144,13 @@ def _catalog(table: Table, path: Path, field: Field | None) -> Catalog:
     if not len(table):
         raise CatalogError(path.name, "holds no rows")
     known = spellings(table)
-    taken: list[str] = []
-    ra, dec = find(known, "|".join(WORDS.ra)), find(known, "|".join(WORDS.dec))
-    if ra is None or dec is None:
+    places = _places(table, known, path.name)
+    if places is None:
         there = ", ".join(clean(n) for n in table.colnames[:12])
         msg = f"no columns of positions among {there}: name them ra and dec, in degrees"
         raise CatalogError(path.name, msg)
-    for name in (ra, dec):
-        _refuse_twins(table, name, any_case=True)
-    _in_degrees(table, ra, 15.0, path.name)
-    _in_degrees(table, dec, 1.0, path.name)
+    ra, dec, of_places = places
+    taken = [f"{clean(ra)} and {clean(dec)} as places{of_places}"]
     epoch, told = _epoch(table, known, ra)
     motion = tuple(
         m for m in (find(known, "|".join(n)) for n in (WORDS.motion_ra, WORDS.motion_dec)) if m
@@ -182,6 +176,45 @@ def _catalog(table: Table, path: Path, field: Field | None) -> Catalog:
     notes = (*catalog.notes, told, "taken: " + ", ".join(taken))
     catalog = replace(catalog, notes=notes)
     return catalog if field is None else within(catalog, field)
+
+
+def _places(table: Table, known: dict[str, str], source: str) -> tuple[str, str, str] | None:
+    """Find right ascension and declination, in degrees from now on, and what else may be these.
+
+    None where one is missing. Raises CatalogError where other columns tell of other places.
+    """
+    ra, dec = find(known, "|".join(WORDS.ra)), find(known, "|".join(WORDS.dec))
+    if ra is None or dec is None:
+        return None
+    told = ""
+    for name, words, factor in ((ra, WORDS.ra, 15.0), (dec, WORDS.dec, 1.0)):
+        _refuse_twins(table, name, any_case=True)
+        _in_degrees(table, name, factor, source)
+        for other in _also(table, name, words):
+            off = _apart(table, name, other, factor)
+            if np.median(off) > ELSEWHERE_DEG:
+                msg = f"{name} and {other} are other places: keep the column that is meant"
+                raise CatalogError(source, clean(msg))
+            if off.max() > SAME_DEG:
+                told += f" ({clean(other)} is up to {3600 * off.max():.2g} arcsec off)"
+    return ra, dec, told
+
+
+def _also(table: Table, name: str, words: Sequence[str]) -> list[str]:
+    """List other columns that are called as a coordinate is, and cannot be called so by chance."""
+    known = {plain(word) for word in words if len(word) > len("delta") or word in {"RA", "DEC"}}
+    return [n for n in table.colnames if plain(n) in known and plain(n) != plain(name)]
+
+
+def _apart(table: Table, name: str, other: str, factor: float) -> np.ndarray:
+    """How far two columns of angles differ: (n,) degrees, or one 0 where they have no row."""
+    alone = table[[other]]
+    try:
+        _in_degrees(alone, other, factor, other)
+        off = np.abs((numbers(alone, other) - numbers(table, name) + 180) % 360 - 180)
+    except (CatalogError, ValueError):
+        return np.zeros(1)
+    return off[np.isfinite(off)] if np.isfinite(off).any() else np.zeros(1)
 
 
 def _columns(table: Table, known: dict[str, str], taken: list[str]) -> tuple[Wanted, ...]:

@@ -72,6 +72,7 @@ FIGURES = {
     "seeing-profile.png": "seeing_profile.png",
     "dmag_vs_RMS.png": "neighbours.png",
 }
+OF_NIGHT = ("target", "ra_deg", "dec_deg", "radius_px", "annulus_px", "shape", "scale_arcsec")
 TIME_DECIMALS = 5  # of a day, at least: a second is 1.2e-5
 
 
@@ -161,9 +162,13 @@ def bundle_files(run: Path, record: Mapping[str, Any], base: str, scratch: Path)
     """Find and make the products that ExoFOP's bundle takes.
 
     base: name that the bundle's files begin with; scratch: folder for those that are made here.
-    Returns them by the name they get; figures that the run did not draw are left out.
+    Returns them by the name they get; figures that the run did not draw are left out. Raises
+    InputError where run.toml lacks what they tell.
     """
     night = record["night"]
+    if missing := [name for name in OF_NIGHT if name not in night]:
+        msg = f"{run / 'run.toml'}: night.{missing[0]} is missing: run it again"
+        raise InputError(msg)
     found = {name: run / "figures" / file for name, file in FIGURES.items()}
     found = {name: path for name, path in found.items() if path.is_file()}
     table = read_text(run / "measurements.csv").replace(",", "\t")

@@ -47,6 +47,7 @@ from lightcurve.frames.sections import (
 from lightcurve.frames.units import in_counts, read_unit
 
 if TYPE_CHECKING:
+    from astropy.io.fits import Card as FitsCard
     from astropy.io.fits import Header
 
 __all__ = ["image_files", "is_image_name", "read_cards", "read_frame", "stripped"]
@@ -206,7 +207,7 @@ def _as_header(text: str) -> tuple[Header, tuple[str, ...]]:
 
 
 def stripped(header: Header) -> Header:
-    """Copy a header without the cards that say how its array is stored.
+    """Copy a header without the cards that say how its array is stored, and those FITS forbids.
 
     Those of a table have no business beside an image, and may be anything there.
 
@@ -223,7 +224,21 @@ def stripped(header: Header) -> Header:
     if "TFIELDS" in header:
         header = header.copy()
         del header["TFIELDS"]
-    return header.copy(strip=True)
+    kept = header.copy(strip=True)
+    for k in reversed(range(len(kept))):
+        if not _may_be_written(kept.cards[k]):
+            del kept[k]
+    return kept
+
+
+def _may_be_written(card: FitsCard) -> bool:
+    from astropy.io.fits import VerifyError
+
+    try:
+        card.verify("silentfix")
+    except (VerifyError, ValueError):
+        return False
+    return True
 
 
 def read_cards(

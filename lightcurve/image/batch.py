@@ -161,14 +161,12 @@ def each_frame(
             with guard_frame(file):
                 row |= work(file, name, library.masters_for(file))
         except LightcurveError as error:
-            row |= _failed(file, error.beside(file.name, str(file)))
+            reason = error.beside(file.name, str(file))
+            row |= {"status": FrameStatus.FAILED, "reason": reason}
+            if len(files) > 1:  # of a single one the command's last line says it
+                log.error("%s: %s", file.name, reason)
         rows.append(row)
     return rows
-
-
-def _failed(file: Path, reason: str) -> dict[str, Any]:
-    log.error("%s: %s", file.name, reason)
-    return {"status": FrameStatus.FAILED, "reason": reason}
 
 
 def _check_settings(settings: Settings) -> None:
@@ -291,7 +289,7 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _value(row: Mapping[str, Any], name: str) -> float:
     value = row.get(name)
-    return float("nan") if value is None else float(value)
+    return float(value) if isinstance(value, int | float) else float("nan")
 
 
 def _median(rows: Sequence[Mapping[str, Any]], name: str) -> float:

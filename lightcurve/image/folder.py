@@ -134,5 +134,5 @@ def as_before(folder: Path, state: str) -> dict[str, Any] | None:
         return None
     if not all((folder / str(name)).is_file() for name in products):
         return None
-    summary.pop("path")
+    summary.pop("path", None)
     return summary

@@ -86,10 +86,10 @@ def find_track(paths: Sequence[Path], settings: Settings, wanted: Wanted) -> Tra
         msg = "which object? give --object NAME, or its place twice: --at 'TIME RA DEC'"
         raise InputError(msg)
     files = listed(paths)[0]
-    exposures = [one for file in files if (one := _exposure(file, settings)) is not None]
-    exposures = [one for one in exposures if one.mid_jd_utc]
+    read = [_exposure(file, settings) for file in files]
+    exposures = [one for one in read if isinstance(one, Exposure)]
     if not exposures:
-        msg = f"no frame of {len(files)} has a time: {wanted.name} cannot be followed"
+        msg = f"no frame of {len(files)} has a time, {wanted.name} cannot be followed: {read[0]}"
         raise InputError(msg)
     found = _asked(wanted, exposures, settings)
     source = f"{found.title} by {found.service}, seen from {found.seen_from}"
@@ -136,10 +136,11 @@ def _site(exposures: Sequence[Exposure]) -> Site | None:
     return next((one.site for one in exposures if one.site), None)
 
 
-def _exposure(path: Path, settings: Settings) -> Exposure | None:
-    """Read what a header says; None where it cannot be read: the frame's own turn tells why."""
+def _exposure(path: Path, settings: Settings) -> Exposure | Exception:
+    """Read what a header says of a frame's time, or why it does not."""
     try:
         cards, shape, _ = read_cards(path, settings.camera.profile)
-        return normalise(cards, path=path, shape=shape, settings=settings)[0]
-    except (FrameError, OSError):
-        return None
+        exposure, error = normalise(cards, path=path, shape=shape, settings=settings)
+    except (FrameError, OSError) as unread:
+        return unread
+    return exposure if exposure.mid_jd_utc else error or FrameError(path, "has no time")

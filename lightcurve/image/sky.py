@@ -249,7 +249,7 @@ def besides(first: SolveError) -> Iterator[None]:
 def not_solved(prepared: Prepared, sources: Sources, error: SolveError) -> OnSky:
     """Go on without a place on the sky, saying why."""
     reason = error.reason
-    log.error("%s: not solved: %s", prepared.frame.path.name, reason)
+    log.info("%s: not solved: %s", prepared.frame.path.name, reason)
     return OnSky(nowhere(len(sources), reason), Known({}, (), ()), None, (f"not solved: {reason}",))
 
 

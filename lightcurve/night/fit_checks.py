@@ -12,27 +12,32 @@ from lightcurve.core.robust import robust_scatter
 from lightcurve.tables.light_curves import ColumnChoice
 from lightcurve.transit.ephemeris import dip_shape, mark_transit
 
-MOST_CAMERAS = 4.0  # exposures that may overlap: of as many telescopes in one table
+MOST_CAMERAS = 4.0  # exposures that may overlap: of as many telescopes in one table, where told
+ONE_CAMERA = 1.2  # times may be cut to the second
 HALF_DAY = 0.5
 RISE_SIGMA = 6.0
 RISE_SHARE = (0.4, 2.5)  # of the predicted depth, as a magnitude would rise
 FEWEST = 4  # points in the deeper half of the transit, and elsewhere
 
 
-def check_exposure(exposure_s: float, curve: LightCurve) -> None:
+def check_exposure(exposure_s: float, curve: LightCurve, most: float = MOST_CAMERAS) -> None:
     """Refuse an exposure that cannot be.
 
-    Raises InputError when it is negative, longer than the light curve, or far longer than points
-    are apart, as milliseconds are.
+    most : how many times as long as points are apart it may be.
+
+    Raises InputError when it is negative, longer than the light curve, or longer than that, as
+    milliseconds are.
     """
-    times = np.unique(curve.bjd_tdb[np.isfinite(curve.bjd_tdb)])
+    days = np.where(np.isfinite(curve.bjd_tdb), curve.bjd_tdb, curve.jd_utc)
+    times = np.unique(days[np.isfinite(days)])
     night_s = float(np.ptp(times)) * DAY_S
     step_s = float(np.median(np.diff(times))) * DAY_S if len(times) > 1 else np.inf
-    longest = min(night_s, max(MOST_CAMERAS * step_s, 1.0)) if night_s > 0 else np.inf
+    longest = min(night_s, max(most * step_s, 1.0)) if night_s > 0 else np.inf
     if not 0 <= exposure_s <= longest:
         msg = (
             f"exposure {exposure_s:g} s: points {step_s:.3g} s apart in a light curve of "
-            f"{night_s:.0f} s are no such exposures; give --exposure in seconds"
+            f"{night_s:.0f} s are no such exposures (milliseconds? several telescopes?); give "
+            "--exposure in seconds"
         )
         raise InputError(msg, file=curve.source.table if curve.source else "")
 

@@ -36,7 +36,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.core.times import bjd_tdb
 from lightcurve.night.figures import draw_wanted
 from lightcurve.night.finished import Finished
-from lightcurve.night.fit_checks import check_epoch, check_exposure, check_sense
+from lightcurve.night.fit_checks import ONE_CAMERA, check_epoch, check_exposure, check_sense
 from lightcurve.night.fit_products import summarise_fit, write_fit
 from lightcurve.setup.target import find_target
 from lightcurve.tables.light_curves import ColumnChoice, is_ours, read_curve
@@ -289,9 +289,12 @@ def settle(
 
     record: the night's entries of run.toml.
     Returns exposure, seconds (0 where nothing tells: the model is then not averaged over it),
-    filter, and both with their sources.
+    filter, and both with their sources. Raises InputError where the table's exposures are longer
+    than its points are apart, and none are given.
     """
     table = curve.source.exposure_s if curve.source else None
+    if table is not None and known.exposure_s is None:
+        check_exposure(table, curve, ONE_CAMERA)
     exposures = (
         (known.exposure_s, "option --exposure"),
         (table, "median of the table"),
@@ -314,11 +317,7 @@ def settle(
 
 def _dilution(record: Mapping[str, Any]) -> Dilution | None:
     """Read how much of the light a run found to be the target's; None where it does not say."""
-    told = record.get("dilution")
-    numbers = ("value", "err", "change")
-    if not isinstance(told, Mapping) or not all(isinstance(told.get(n), float) for n in numbers):
-        return None
-    return Dilution(source=str(told.get("source", "run.toml")), **{n: told[n] for n in numbers})
+    return Dilution(**record["dilution"]) if "dilution" in record else None
 
 
 def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:

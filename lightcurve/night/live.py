@@ -263,9 +263,9 @@ def _read_opening(folder: Path) -> set[str]:
     """Read which frames settled a night; empty where none did."""
     try:
         names = json.loads((folder / OPENING).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return set()
-    return set(names) if isinstance(names, list) else set()
+    return {str(name) for name in names} if isinstance(names, list) else set()
 
 
 def write_live_tables(look: LiveLook) -> None:

@@ -194,7 +194,8 @@ def watch_folder(
     poll_s : float
         Seconds between looks.
     idle_s : float
-        So long without a new or changed file ends it, once a frame was measured.
+        So long without a new or changed file ends it, once a frame was measured; 0 for what is
+        there, whether it can be measured or not.
     sleep : callable, optional
         Waits for so many seconds.
 
@@ -207,7 +208,7 @@ def watch_folder(
         yield look
         if any(one.behind for one in look.nights):
             continue
-        if look.quiet_s > idle_s and look.nights:
+        if look.quiet_s > idle_s and (look.nights or not idle_s):
             return
         (sleep or time.sleep)(poll_s)
 

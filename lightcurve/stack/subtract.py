@@ -174,6 +174,8 @@ def _matched(reduced: Reduced, template: Image, surface: Surface) -> Matched:
     gain = prepared.camera.noise.gain_e_per_adu
     variance = _variance(light, prepared.background.rms, gain)
     there = bring(template, solution.wcs, prepared.shape, surface)
+    if not np.isfinite(there[np.isfinite(light)]).any():
+        raise FrameError(path, f"no pixel of the template {template.path.name} lies on it")
     bad = np.where(np.isfinite(there), 0, PixelFlag.NOT_FINITE).astype(np.uint8)
     sky = measure_background(np.nan_to_num(there), bad)
     there = np.where(bad, np.float32(np.nan), there - sky.level)

@@ -35,7 +35,7 @@ from lightcurve.tables.brightness import (
     to_flux,
 )
 from lightcurve.tables.fits_table import is_fits, read_fits_table
-from lightcurve.tables.missions import kind_told, mission_of
+from lightcurve.tables.missions import kind_told
 from lightcurve.tables.run_tables import is_lightcurve, read_lightcurve
 from lightcurve.tables.time_kinds import (
     TIME_KINDS,
@@ -56,6 +56,12 @@ FEWEST_DISTINCT = 0.6  # of the points have a time of their own, in a light curv
 UTC = re.compile(r"(Z| ?UTC?|[+-]00:?00)$", re.IGNORECASE)
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.]\d*)?)?")
 ZONE = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d:?\d*$")
+# A column of exposures by its name, and what is there of a unit.
+EXPOSURE = re.compile(
+    r"(.+?)(?:[\s_]*[\[(]?(?<![a-z])(ms|msec|s|sec|seconds|min)[\])]?)?", re.IGNORECASE
+)
+SECONDS = {"ms": 1e-3, "msec": 1e-3, "millisecond": 1e-3, "milliseconds": 1e-3, "min": 60.0}
+MOST_MARKED = 0.5  # of the points: more are not marked as bad but as something else
 MOMENTS = {"start": {"START", "BEGIN", "BEG"}, "end": {"END", "STOP"}}  # of an exposure, by words
 PIPELINE_TIME, PIPELINE_FLUX, PIPELINE_COMPARISON = WORDS.pipeline
 
@@ -302,7 +308,7 @@ def _to_middle(table: AijTable, name: str, notes: list[Note]) -> np.ndarray:
             "column EXPTIME, seconds, or give the times of the middle"
         )
         raise InputError(msg, file=table.name)
-    own = table.columns.get(_first(table, WORDS.exposures), np.full(len(table), exposure))
+    own = _exposures(table)
     half = np.where(own > 0, own, exposure) / 2 / DAY_S * (1 if moment == "start" else -1)
     shift = f"{np.median(half) * DAY_S:+g} s to the middle"
     notes.append(Note(f"times mark the {moment} of exposures: {shift}", subject=name))
@@ -532,13 +538,25 @@ def _stands_again(table: AijTable) -> np.ndarray:
 
 
 def _of_good_quality(table: AijTable, notes: list[Note]) -> np.ndarray:
-    """Leave out what a space telescope's own table marks, where it has such a column: (n,) bool."""
+    """Leave out the points that a column of flags marks, where it marks the fewer: (n,) bool."""
+    good = np.ones(len(table), dtype=bool)
     name = _first(table, WORDS.quality)
-    if not (name and (_first(table, WORDS.own_fluxes[1:]) or mission_of(table))):
-        return np.ones(len(table), dtype=bool)
-    good = np.asarray(table.columns[name] == 0)
-    notes.append(Note(f"{int((~good).sum())} points are marked by column {name}", subject=name))
-    return good
+    values = table.columns.get(name)
+    if values is None:
+        known = {word.lower() for word in WORDS.quality}
+        for name in (n for n in table.words if n.lower() in known):
+            text = f"column {name} is of words, and left aside: leave out the rows that are bad"
+            notes.append(Note(text, Severity.WARNING, subject=name))
+        return good
+    marked = np.asarray(values != 0)
+    if np.any(values % 1) or marked.mean() > MOST_MARKED:
+        text = f"column {name} marks {int(marked.sum())} of {len(table)} points, and is left aside"
+        notes.append(Note(text, Severity.WARNING, subject=name))
+        return good
+    if marked.any():
+        text = f"{int(marked.sum())} points are marked by column {name}, and left out"
+        notes.append(Note(text, subject=name))
+    return ~marked
 
 
 def _first(table: AijTable, names: Sequence[str]) -> str:
@@ -549,10 +567,20 @@ def _first(table: AijTable, names: Sequence[str]) -> str:
 
 def _exposure(table: AijTable) -> float | None:
     """Median exposure, seconds; None where the table does not tell."""
-    name = _first(table, WORDS.exposures)
-    values = table.columns[name] if name else np.array([])
+    values = _exposures(table)
     good = values[np.isfinite(values) & (values > 0)]
     return float(np.median(good)) if good.size else _told_exposure(table)
+
+
+def _exposures(table: AijTable) -> np.ndarray:
+    """Exposures by their column, seconds, (n,), in the unit that it or its name tells; else NaN."""
+    named = [(name, EXPOSURE.fullmatch(name)) for name in table.columns]
+    for word in WORDS.exposures:
+        for name, parts in named:
+            if parts and re.sub(r"\s+", "_", parts[1]).lower() == word.lower():
+                unit = parts[2] or table.units.get(name, "")
+                return table.columns[name] * SECONDS.get(unit.lower(), 1.0)
+    return np.full(len(table), np.nan)
 
 
 def _told_exposure(table: AijTable) -> float | None:

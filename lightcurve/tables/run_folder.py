@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
+from pydantic import ConfigDict, Field
 
 from lightcurve.core.columns import STARS
 from lightcurve.core.data import LightCurve, StarPlan, StarRole
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_text as read_file
 from lightcurve.core.files import read_toml
+from lightcurve.core.settings import Model, validated
 from lightcurve.tables.columns import read_table
 from lightcurve.tables.run_tables import read_model
 
@@ -25,8 +27,63 @@ __all__ = [
     "table_of",
 ]
 
-NUMBERS = ("ra_deg", "dec_deg", "exposure_s")  # of the night
+T = TypeVar("T")
 WHAT, MAX_BYTES = "a file of a run", 50_000_000
+
+Pair = Annotated[list[T], Field(min_length=2, max_length=2)]
+
+
+class _Part(Model):
+    """What is read back of a file that may have been edited; the rest of it is nobody's concern."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+
+class _Site(_Part, extra="forbid"):
+    latitude_deg: float
+    longitude_deg: float
+    height_m: float = 0.0
+    name: str = ""
+
+
+class _Dilution(_Part, extra="forbid"):
+    value: float
+    err: float
+    source: str
+    change: float
+
+
+class _Night(_Part):
+    target: str = ""
+    ra_deg: float = 0.0
+    dec_deg: float = 0.0
+    exposure_s: float = 0.0
+    filter: str | None = None
+    telescope: str = ""
+    binning: Pair[int] | None = None
+    shape: Pair[int] | None = None
+    radius_px: float = 0.0
+    annulus_px: Pair[float] | None = None
+    scale_arcsec: float = 0.0
+    comparisons: int = 0
+    check: str = ""
+    site: _Site | None = None
+    dilution: _Dilution | None = None
+    planet: dict[str, Any] | None = None
+
+
+class _Stars(_Part):
+    neb_radius_arcmin: float = 0.0
+
+
+class _Settings(_Part):
+    observer: dict[str, Any] | None = None
+    stars: _Stars = _Stars()
+
+
+class _Record(_Part):
+    night: _Night = _Night()
+    settings: _Settings = _Settings()
 
 
 def table_of(path: Path, name: str) -> Path:
@@ -55,19 +112,11 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When there is one that cannot be read, or whose numbers of the night are none.
+        When there is one that cannot be read, or in which what is read back is of another kind.
     """
     path = folder / "run.toml"
     record = read_toml(path, WHAT, max_bytes=MAX_BYTES) if path.exists() else {}
-    night = record.get("night", {})
-    if not isinstance(night, dict):
-        msg = f"run.toml: night = {str(night)[:30]!r} is no section"
-        raise InputError(msg)
-    for name in NUMBERS:
-        value = night.get(name, 0.0)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            msg = f"run.toml: night.{name} = {str(value)[:30]!r} is no number"
-            raise InputError(msg)
+    validated(_Record, record, path.name)
     return record
 
 
@@ -87,6 +136,7 @@ def read_fit_json(folder: Path) -> dict[str, Any] | None:
     if not isinstance(content, dict):
         msg = f"{path}: not a fit of ours"
         raise InputError(msg)
+    validated(_Record, content, path.name)
     return content
 
 

@@ -180,3 +180,24 @@ def test_any_bytes_are_a_catalogue_or_refused(tmp_path, body, head):
         return
     assert np.isfinite(catalog.ra_deg).all()
     assert all(str(i).isprintable() for i in catalog.ids)
+
+
+@pytest.mark.parametrize("other", ["00:33:20", "33.333", ""])
+def test_columns_of_other_places_are_refused(tmp_path, other):
+    """Hours beside degrees, as a list of one's own joined to a catalogue's table has them."""
+    path = tmp_path / "t.csv"
+    path.write_text(f"RAJ2000,DEJ2000,ra,Vmag\n31.0,46.5,{other},11.5\n31.1,46.6,{other},12.5\n")
+    if other:
+        with pytest.raises(InputError, match="ra and RAJ2000"):
+            read_file(path)
+    else:  # nothing in it that could be meant
+        path.write_text("RAJ2000,DEJ2000,raMean,Vmag\n31.0,46.5,,11.5\n31.1,46.6,,12.5\n")
+        np.testing.assert_allclose(read_file(path).ra_deg, [31.0, 31.1])
+
+
+def test_places_of_two_epochs_are_told_apart_by_name(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("RAJ2000,DEJ2000,RA_ICRS,DE_ICRS,Vmag\n31.0,46.5,31.0001,46.5,11.5\n")
+    catalog = read_file(path)
+    np.testing.assert_allclose(catalog.ra_deg, [31.0001])
+    assert any("RA_ICRS" in note and "RAJ2000" in note for note in catalog.notes)

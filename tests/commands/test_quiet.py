@@ -83,3 +83,14 @@ def test_a_failure_is_one_line_on_standard_error(
     assert len(told) == 1, lines
     assert told[0].isprintable()
     assert "Traceback" not in told[0]
+
+
+@pytest.mark.parametrize("command", ["image", "image --sequence", "moving --object 433"])
+def test_the_reason_of_a_single_frame_is_told_once(
+    command: str, places: dict[str, Path], tmp_path: Path, monkeypatch, capfd
+) -> None:
+    words = [str(places["frame"]), "--offline", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["lightcurve", "-q", *command.split(), *words])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert capfd.readouterr().err.count("not a FITS file") == 1

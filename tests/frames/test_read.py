@@ -346,3 +346,11 @@ def test_cards_of_a_table_do_not_stay_beside_an_image():
     header = fits.Header({"SIMPLE": True, "NAXIS": 0, "TFIELDS": "x", "OBJECT": "WASP-12"})
     assert set(stripped(header)) == {"OBJECT"}
     assert header["TFIELDS"] == "x"
+
+
+def test_cards_that_fits_forbids_are_not_copied():
+    card = b"OBJCTDEC= '\x1b[31mred\x07'".ljust(80)
+    header = fits.Header.fromstring(b"OBJECT  = 'WASP-12'".ljust(80) + card)
+    kept = stripped(header)
+    assert set(kept) == {"OBJECT"}
+    fits.PrimaryHDU(SKY, kept).verify("exception")

@@ -289,3 +289,12 @@ def test_its_end_is_told_once(
     told = capsys.readouterr()
     assert (told.out + told.err).count("stopped;") == 1
     assert str(tmp_path / "run") in told.out
+
+
+def test_who_waits_for_nothing_is_told_at_once_that_nothing_is_there(tmp_path: Path) -> None:
+    for name in ("dull_1.fits", "dull_2.fits"):
+        fits.PrimaryHDU(np.zeros((40, 50), np.int16)).writeto(tmp_path / name)
+    watch = begin_watch(tmp_path, settings(), tmp_path / "out")
+    looks = list(watch_folder(watch, poll_s=10, idle_s=0, sleep=lambda _: None))
+    assert len(looks) < 5
+    assert not any(look.nights for look in looks)

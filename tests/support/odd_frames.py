@@ -7,8 +7,9 @@ import gzip
 import io
 import random
 import re
+import shlex
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -479,6 +480,18 @@ COMMANDS: tuple[tuple[str, str, int, int], ...] = (
     ("resample {} --onto f0.fits --out o", FILES, 4, 1),
 )  # fmt: skip
 SOUND_SHARE = 0.2
+# Those that join frames with one another, most of them slow.
+PATH = "--at '2024-10-03T00:00 20.0 30.0' --at '2024-10-03T06:00 20.001 30.0'"
+FIELD = "--offline --solver header --figures none"
+JOINING: tuple[tuple[str, str, int, int], ...] = (
+    (f"difference {{}} --template f0.fits {FIELD} --out o", FOLDER, 4, 3),
+    (f"difference f0.fits --template {{}} {FIELD} --out o", EACH, 3, 3),
+    (f"moving {{}} {PATH} {FIELD} --out o", FOLDER, 6, 3),
+    ("composite {} --out o.png", FILES, 3, 6), ("composite f0.fits {} f0.fits --out o.png", EACH,
+    5, 3),
+    ("continuum {} --out o.fits", FILES, 2, 3), ("continuum f0.fits {} --out o.fits", EACH, 5, 2),
+    ("watch {} --ra 20 --dec 30 --offline --workers 1 --every 0.1 --idle 0 --out o", FOLDER, 20, 2),
+)  # fmt: skip
 
 
 def prepare(folder: Path) -> dict[str, bytes]:
@@ -487,10 +500,16 @@ def prepare(folder: Path) -> dict[str, bytes]:
     return sound_frames(folder)
 
 
-def case(sound: dict[str, bytes], number: int, folder: Path) -> Case:
+def case(
+    sound: dict[str, bytes],
+    number: int,
+    folder: Path,
+    *,
+    of: Sequence[tuple[str, str, int, int]] = COMMANDS,
+) -> Case:
     """Write a batch of frames, a few of them sound, and choose what they are given to."""
     dice = Dice(number)
-    line, given, n, _ = dice.choices(COMMANDS, [one[-1] for one in COMMANDS])[0]
+    line, given, n, _ = dice.choices(of, [one[-1] for one in of])[0]
     (folder / "night").mkdir()
     names, told = [], []
     for k in range(n):
@@ -511,10 +530,11 @@ def case(sound: dict[str, bytes], number: int, folder: Path) -> Case:
         FOLDER: [["night"]], FILES: [names], EACH: [[name] for name in names],
         TWO: [[names[0], dice.choice(("add", "sub", "mul", "div")), names[-1]]],
     }[given]  # fmt: skip
-    before, after = (part.split() for part in line.split("{}"))
+    before, after = (shlex.split(part) for part in line.split("{}"))
     return Case([[*before, *one, *after] for one in words], n, "; ".join(told))
 
 
 def dated(content: bytes, k: int) -> bytes:
-    """Give a frame a start of its own, minutes after that of the one before."""
+    """Give a frame a start of its own, minutes after that of the one before, and no other clock."""
+    content = re.sub(rb"(DATE-END|MJD-OBS )=", b"COMMENT =", content)
     return re.sub(rb"(DATE-OBS= '\d{4}-\d\d-\d\dT\d\d):\d\d", rb"\1:%02d" % (k % 60), content)

@@ -59,12 +59,15 @@ def draw_truth(rng: np.random.Generator) -> Truth:
         start.jd + (place.dot(towards) / constants.c).to_value(u.day)
         for start, place in ((moments.tdb, earth), (moments.utc, earth - sun))
     )
-    rp = float(rng.uniform(0.09, 0.15))
+    rp, period, width = (
+        float(rng.uniform(0.09, 0.15)),
+        float(rng.uniform(2.3, 4.2)),
+        0.33 * n * step,
+    )
     planet = Planet(
-        name="Test b", ra_deg=ra, dec_deg=dec, period_days=float(rng.uniform(2.3, 4.2)),
-        t0_bjd_tdb=float(bjd[n // 2]), rp_over_rs=rp, a_over_rs=8.0, inclination_deg=89.0,
+        name="Test b", ra_deg=ra, dec_deg=dec, period_days=period, t0_bjd_tdb=float(bjd[n // 2]),
+        rp_over_rs=rp, a_over_rs=period / (2 * np.pi * 0.875 * width), inclination_deg=90.0,
     )  # fmt: skip
-    width = 0.33 * n * step
     dip = np.clip((width - np.abs(bjd - planet.t0_bjd_tdb)) / (0.25 * width), 0, 1)
     error = 0.0015
     flux = (1 - rp**2 * dip) * (1 + rng.normal(0, error, n))
@@ -261,6 +264,22 @@ def columns_and_rows(truth: Truth, rng: np.random.Generator) -> Iterator[Case]:
         columns = [*case.columns, ("EXPTIME", exposures)]
         expect = "refused" if unit == "ms" else "read"
         yield replace(case, name=f"EXPTIME in {unit}", columns=columns, expect=expect)
+        for name in (f"exposure_{unit}", f"EXPTIME ({unit})", f"Exposure time [{unit}]"):
+            columns = [*case.columns, (name, exposures)]
+            yield replace(case, name=f"exposures as {name}", columns=columns)
+    short = numbers(np.full(len(truth.flux), 2 * truth.exposure_s))
+    columns = [*case.columns, ("EXPTIME", short)]
+    yield replace(case, name="EXPTIME of a second in ms", columns=columns, expect="refused")
+    bad = frozenset(rng.choice(len(truth.flux), 7, replace=False).tolist())
+    spoilt = numbers(np.where([k in bad for k in range(len(truth.flux))], 0.7, 1) * truth.flux)
+    flags = [str(4 * (k in bad)) for k in range(len(truth.flux))]
+    for name in ("flag", "QUALITY", "quality_flag"):
+        columns = [case.columns[0], ("flux", spoilt), case.columns[2], (name, flags)]
+        yield replace(case, name=f"points marked by {name}", columns=columns, lost=bad)
+    for name, turned in (("quality", ["1" if f == "0" else "0" for f in flags]), (
+            "flag", ["good"] * len(flags))):  # fmt: skip
+        columns = [*case.columns, (name, turned)]
+        yield replace(case, name=f"most points marked by {name}", columns=columns)
     yield replace(case, name="each row twice", repeats=2)
     yield replace(case, name="each row three times, tabs", repeats=3, separator="\t")
 

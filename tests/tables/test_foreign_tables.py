@@ -48,7 +48,7 @@ MENDS = (
         f"{CUT}._fit_rows",
         lambda width, rows, *_: [(r + width * [""])[:width] for r in rows],
     ),
-    ("missions", f"{LIGHT_CURVES}.mission_of", ""),
+    ("missions", "lightcurve.tables.missions.mission_of", ""),
     ("missions", f"{LIGHT_CURVES}.kind_told", ""),
 )
 

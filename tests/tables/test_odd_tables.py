@@ -45,6 +45,8 @@ MENDS = (
     ("columns_and_rows", f"{LIGHT_CURVES}._refuse_twins", None),
     ("columns_and_rows", f"{LIGHT_CURVES}._stands_again", np.array(False)),
     ("columns_and_rows", f"{FIT}.check_exposure", None),
+    ("columns_and_rows", f"{LIGHT_CURVES}._of_good_quality", np.array(True)),
+    ("columns_and_rows", f"{LIGHT_CURVES}._exposures", np.full(1, np.nan)),
     ("times", f"{FIT}.check_epoch", None),
     ("moments", f"{LIGHT_CURVES}._to_middle", 0.0),
     ("of_programs", f"{LIGHT_CURVES}._refuse_several", None),

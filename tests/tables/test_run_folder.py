@@ -28,3 +28,28 @@ def test_a_record_whose_numbers_are_none_is_refused(tmp_path, line) -> None:
     (tmp_path / "run.toml").write_text(f"{line}\n", encoding="utf-8")
     with pytest.raises(InputError, match="night"):
         read_record(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [
+        ("site", "= 3"),
+        ("site", ".latitude_deg = 31.0"),
+        ("site", "= {latitude_deg = 31.0, longitude_deg = 7.0, moon = 1}"),
+        ("dilution", ".value = 1.0"),
+        ("annulus_px", "= [9.0]"),
+        ("planet", "= 'x'"),
+    ],
+)
+def test_a_record_that_is_no_night_of_ours_is_refused(tmp_path: Path, name: str, rest: str) -> None:
+    (tmp_path / "run.toml").write_text(f"[night]\n{name}{rest}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"night\.{name}"):
+        read_record(tmp_path)
+
+
+def test_what_nobody_reads_of_a_record_may_be_anything(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("[night]\nsite.latitude_deg = 31\nnew = [1]\n")
+    with pytest.raises(InputError, match=r"longitude_deg"):
+        read_record(tmp_path)
+    (tmp_path / "run.toml").write_text("[night]\nra_deg = 31\nnew = [1]\n")
+    assert read_record(tmp_path)["night"]["ra_deg"] == 31
