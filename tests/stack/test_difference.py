@@ -125,8 +125,9 @@ def test_the_story_of_a_frame_and_its_template(tmp_path: Path, monkeypatch):
     wcs = write("frame.fits", tuple(map(np.append, (x, y, light), new)), 0.0, 3.2, 1.0)
     write("template.fits", (x, y, light), 7.0, 2.8, 20.0)
     write("blank.fits", tuple(one[:0] for one in (x, y, light)), 0.0, 3.0, 1.0)
-    write("elsewhere.fits", (x, y, light), 0.0, 3.0, 1.0)
-    fits.setval(tmp_path / "elsewhere.fits", "CRVAL1", value=30.0)
+    write("empty.fits", (x, y, light), 0.0, 3.0, 1.0)
+    with fits.open(tmp_path / "empty.fits", mode="update") as hdus:
+        hdus[0].data[:] = np.nan
     settings = make_settings({"catalogs": {"offline": True}, "solve": {"solvers": ["header"]}})
     # Its noise is no star that the two could be matched by.
     (row,) = subtract_template(
@@ -134,7 +135,7 @@ def test_the_story_of_a_frame_and_its_template(tmp_path: Path, monkeypatch):
     )
     assert row["status"] == FrameStatus.FAILED
     (row,) = subtract_template(
-        [tmp_path / "frame.fits"], tmp_path / "elsewhere.fits", settings, tmp_path / "none"
+        [tmp_path / "frame.fits"], tmp_path / "empty.fits", settings, tmp_path / "none"
     )
     assert "no pixel of the template" in row["reason"]
     (row,) = subtract_template(
