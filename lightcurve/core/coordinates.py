@@ -24,6 +24,8 @@ _SEXAGESIMAL = re.compile(
     r"\s*([+-]?)\s*(\d{1,3})\s*[:hd°\s]\s*(\d{1,2})(?:[.,](\d*))?"
     r"(?:\s*[:m'\s]\s*(\d{1,2}(?:[.,]\d*)?)\s*[s\"]?)?\s*([NSEWnsew]?)\s*"
 )
+_DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
+_COLONS = re.compile(r"[+-]?[0-9]{1,3}:[0-5]?[0-9]:[0-5]?[0-9](\.[0-9]*)?")
 
 
 def parse_coordinates(ra: str, dec: str) -> tuple[float, float]:
@@ -66,10 +68,14 @@ def read_angle(angle: str | float, *, hours: bool = False) -> float:
     ValueError
         When it is no angle.
     """
-    from astropy.coordinates import Angle
+    if not isinstance(angle, str) or _DECIMAL.fullmatch(angle):
+        return float(angle)
+    if _COLONS.fullmatch(angle) and (value := sexagesimal(angle)) is not None:
+        return 15 * value if hours else value
+    from astropy.coordinates import Angle  # which knows every other way, and takes long to load
 
-    sexagesimal = isinstance(angle, str) and any(mark in angle.strip() for mark in ": hms")
-    return float(Angle(angle, unit="hourangle" if hours and sexagesimal else "deg").deg)
+    by_parts = any(mark in angle.strip() for mark in ": hms")
+    return float(Angle(angle, unit="hourangle" if hours and by_parts else "deg").deg)
 
 
 def sexagesimal(text: str) -> float | None:

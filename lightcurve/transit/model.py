@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+import sys
+from functools import cache, lru_cache
 from importlib import import_module
+from types import ModuleType
 
 import numpy as np
 
@@ -119,8 +121,7 @@ class TransitModel:
     """
 
     def __init__(self, time: np.ndarray, planet: Planet, exposure_days: float) -> None:
-        # Its first import on a machine warns of its own text, on Python 3.12 and newer.
-        batman, _ = quietly(lambda: import_module("batman"))
+        batman = load_batman()
         self.planet = planet
         # Times near zero keep all digits in the orbit.
         self.origin = float(np.floor(np.min(time)))
@@ -177,6 +178,19 @@ def transit_flux(
     Returns (n,) float array, NaN throughout when no orbit has this impact parameter.
     """
     return TransitModel(time, planet, exposure_days)(np.asarray(theta, dtype=float))
+
+
+@cache
+def load_batman() -> ModuleType:
+    """Load batman without what it asks a compiler by: it does so for several threads alone.
+
+    That would load setuptools, and with it take ten times as long.
+    """
+    openmp = ModuleType("batman.openmp")
+    vars(openmp)["detect"] = lambda: False
+    sys.modules.setdefault(openmp.__name__, openmp)
+    # Its first import on a machine warns of its own text, on Python 3.12 and newer.
+    return quietly(lambda: import_module("batman"))[0]
 
 
 def supersample_factor(planet: Planet, exposure_days: float) -> int:

@@ -37,10 +37,11 @@ class Priors:
         """Work out how many sigma parameters lie from the centre; 0 where there is no Gaussian."""
         return (theta - self.centre) / self.width
 
-    def contain(self, theta: np.ndarray) -> bool:
-        """Say whether parameters are possible."""
-        inside = bool(np.all((theta >= self.lower) & (theta <= self.upper)))
-        return inside and theta[3] < 1 + theta[1]
+    def contain(self, theta: np.ndarray) -> np.ndarray:
+        """Say which parameters, (..., 6), are possible: (...) bool array."""
+        inside = np.all((theta >= self.lower) & (theta <= self.upper), axis=-1)
+        possible: np.ndarray = inside & (theta[..., 3] < 1 + theta[..., 1])
+        return possible
 
 
 def make_priors(planet: Planet, time: np.ndarray, filter_name: str | None = None) -> Priors:
@@ -179,16 +180,23 @@ class Problem:
             return np.full(len(self.time) + len(theta), 1e3)
         return np.concatenate([self.solve(transit)[1], self.priors.pulls(theta)])
 
-    def log_probability(self, theta: np.ndarray) -> float:
-        """Compute the log posterior, up to a constant; minus infinity where theta is impossible."""
-        if not self.priors.contain(theta):
-            return -np.inf
-        transit = self.model(theta)
-        if not np.isfinite(transit[0]):
-            return -np.inf
-        residuals = self.solve(transit)[1]
-        pulls = self.priors.pulls(theta)
-        return -0.5 * float(residuals @ residuals + pulls @ pulls)
+    def log_probabilities(self, thetas: np.ndarray) -> np.ndarray:
+        """Compute the log posterior of parameters (m, 6), up to a constant: (m,).
+
+        Minus infinity where they are impossible.
+        """
+        chance = np.full(len(thetas), -np.inf)
+        possible = np.flatnonzero(self.priors.contain(thetas))
+        transits = np.array([self.model(theta) for theta in thetas[possible]])
+        transits = transits.reshape(-1, len(self.time))
+        known = np.isfinite(transits[:, 0])
+        possible, unit = possible[known], self.noise.whiten(transits[known].T)
+        data = self.noise.whiten(self.flux)
+        level = (data @ unit) / np.sum(unit**2, axis=0)
+        left = data[:, None] - level * unit
+        pulls = self.priors.pulls(thetas[possible])
+        chance[possible] = -0.5 * (np.sum(left**2, axis=0) + np.sum(pulls**2, axis=1))
+        return chance
 
     def detrend(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Find level, trend (k,) and its covariance (k, k) beside a transit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ N_WALKERS = 24
 BLOCK = 250
 LENGTHS = 50  # autocorrelation times that make a chain long enough
 MAX_SAMPLES = 4000
+BLUR = 1e-5
+WINDOW = 5  # autocorrelation times over which one is summed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +42,8 @@ class Posterior:
             return "errors from the least-squares covariance, not sampled"
         state = "converged" if self.converged else "NOT converged: treat the errors as rough"
         return (
-            f"sampled with emcee: {N_WALKERS} walkers, {self.steps} steps, autocorrelation time "
-            f"{self.autocorrelation_time:.0f}, {state}"
+            f"sampled by differential evolution: {N_WALKERS} walkers, {self.steps} steps, "
+            f"autocorrelation time {self.autocorrelation_time:.0f}, {state}"
         )
 
 
@@ -52,38 +55,92 @@ def sample_posterior(
     rng: np.random.Generator,
     max_steps: int,
 ) -> Posterior:
-    """Sample with emcee from the least-squares solution on, until converged or `max_steps`.
-
-    Differential-evolution moves (ter Braak 2006) with one snooker move in five: on the bent,
-    narrow ridge of a/R* and impact parameter they need half the steps of the stretch move.
-    """
-    import emcee
-
-    # emcee draws from numpy's legacy generator only; its state is set from ours.
-    state = np.random.RandomState(rng.integers(2**32, dtype=np.uint32))
-    sampler = emcee.EnsembleSampler(
-        N_WALKERS,
-        len(theta),
-        problem.log_probability,
-        moves=[(emcee.moves.DEMove(), 0.8), (emcee.moves.DESnookerMove(), 0.2)],
-    )
-    start = emcee.State(_walkers(problem, theta, covariance, rng), random_state=state.get_state())
+    """Sample from the least-squares solution on, until converged or `max_steps`."""
+    chain = Chain(problem.log_probabilities, _walkers(problem, theta, covariance, rng), rng)
     tau, converged = float("inf"), False
-    while sampler.iteration < max_steps and not converged:
-        start = sampler.run_mcmc(start, min(BLOCK, max_steps - sampler.iteration))
-        tau = float(np.max(sampler.get_autocorr_time(tol=0)))
-        converged = sampler.iteration >= LENGTHS * tau
+    while chain.steps < max_steps and not converged:
+        chain.run(min(BLOCK, max_steps - chain.steps))
+        tau = float(np.max(autocorrelation_times(chain.places)))
+        converged = chain.steps >= LENGTHS * tau
     known = np.isfinite(tau)
-    burn = min(int(3 * tau) if known else sampler.iteration // 2, sampler.iteration // 2)
+    burn = min(int(3 * tau) if known else chain.steps // 2, chain.steps // 2)
     thin = max(1, int(tau / 2) if known else 1)
-    samples = sampler.get_chain(discard=burn, thin=thin, flat=True)
+    samples = chain.places[burn + thin - 1 :: thin].reshape(-1, len(theta))
     return Posterior(
         samples=samples[-MAX_SAMPLES:],
         autocorrelation_time=tau,
-        steps=sampler.iteration,
-        acceptance=float(np.mean(sampler.acceptance_fraction)),
+        steps=chain.steps,
+        acceptance=chain.accepted / (chain.steps * N_WALKERS),
         converged=converged,
     )
+
+
+class Chain:
+    """Walkers that find their steps by one another: differential evolution (ter Braak 2006).
+
+    On the bent, narrow ridge of a/R* and impact parameter they need half the steps of the stretch
+    move. Half of the walkers, drawn anew each time, moves along the differences of those that
+    stand, and then these along theirs (Foreman-Mackey et al. 2013): a half is computed at once.
+
+    log_probabilities: of many parameters, (m, k) to (m,). walkers: (w, k), possible ones.
+    """
+
+    def __init__(
+        self,
+        log_probabilities: Callable[[np.ndarray], np.ndarray],
+        walkers: np.ndarray,
+        rng: np.random.Generator,
+    ) -> None:
+        self.compute, self.rng = log_probabilities, rng
+        self.here, self.height = walkers.copy(), log_probabilities(walkers)
+        self.places = np.empty((0, *walkers.shape))  # (steps, w, k), all that were
+        self.accepted = 0
+        self.length = 2.38 / np.sqrt(2 * walkers.shape[1])
+
+    @property
+    def steps(self) -> int:
+        """Steps that each walker has taken."""
+        return len(self.places)
+
+    def run(self, steps: int) -> None:
+        """Take so many steps more."""
+        places = np.empty((steps, *self.here.shape))
+        for place in places:
+            first, second = np.array_split(self.rng.permutation(len(self.here)), 2)
+            self._move(first, self.here[second])
+            self._move(second, self.here[first])
+            place[:] = self.here
+        self.places = np.concatenate([self.places, places])
+
+    def _move(self, moving: np.ndarray, others: np.ndarray) -> None:
+        """Let walkers, (m,) rows, step along the difference of two of the others, each its own."""
+        n = len(moving)
+        one, other = others[np.argsort(self.rng.random((n, len(others))), axis=1)[:, :2].T]
+        # A little noise, lest they never leave the lattice of all differences.
+        length = self.length * (1 + BLUR * self.rng.standard_normal((n, 1)))
+        proposed = self.here[moving] + length * (one - other)
+        height = self.compute(proposed)
+        taken = np.log(self.rng.random(n)) < height - self.height[moving]
+        rows = moving[taken]
+        self.here[rows], self.height[rows] = proposed[taken], height[taken]
+        self.accepted += len(rows)
+
+
+def autocorrelation_times(places: np.ndarray) -> np.ndarray:
+    """Tell after how many steps walkers have forgotten where they were, for each parameter.
+
+    Sokal's estimate, of the walkers' mean autocorrelation, as far as five times itself (Goodman &
+    Weare 2010). places: (steps, w, k). Returns (k,), NaN where nothing has moved.
+    """
+    n = len(places)
+    size = 2 ** int(np.ceil(np.log2(2 * n)))
+    power = np.abs(np.fft.rfft(places - places.mean(axis=0), size, axis=0)) ** 2
+    together = np.fft.irfft(power, axis=0)[:n]
+    with np.errstate(invalid="ignore"):
+        times = 2 * np.cumsum(np.mean(together / together[0], axis=1), axis=0) - 1
+    beyond = np.arange(n)[:, None] >= WINDOW * times
+    last = np.where(beyond.any(axis=0), np.argmax(beyond, axis=0), n - 1)
+    return times[last, np.arange(times.shape[1])]
 
 
 def draw_normal(
@@ -115,6 +172,6 @@ def _walkers(
     shrink = 1.0
     while len(walkers) < N_WALKERS:
         draw = rng.multivariate_normal(inside, shrink * covariance, size=N_WALKERS)
-        walkers += [d for d in draw if np.isfinite(problem.log_probability(d))]
+        walkers += list(draw[np.isfinite(problem.log_probabilities(draw))])
         shrink = max(0.7 * shrink, 1e-4)
     return np.array(walkers[:N_WALKERS])

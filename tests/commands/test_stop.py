@@ -52,7 +52,7 @@ STOP.at_work = True
 try:
     ready()
     time.sleep(60)
-except BaseException:  # as emcee does
+except BaseException:  # as libraries do
     traceback.print_exc()
     STOP.end()
 """

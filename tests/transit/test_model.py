@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +9,6 @@ from hypothesis import strategies as st
 
 from lightcurve.core.data import Planet
 from lightcurve.core.errors import InputError
-from lightcurve.core.library_warnings import quietly
 from lightcurve.transit.ephemeris import (
     contact_duration,
     impact_parameter,
@@ -25,6 +22,7 @@ from lightcurve.transit.model import (
     from_kipping,
     grey_limb_darkening,
     limb_darkening_prior,
+    load_batman,
     supersample_factor,
     to_kipping,
     transit_flux,
@@ -47,7 +45,7 @@ def _planet(**changes) -> Planet:
     return make_planet(VALUES | changes, "test")
 
 
-batman, _ = quietly(lambda: import_module("batman"))
+batman = load_batman()
 
 
 def _batman(time, theta, planet, **kwargs):
