@@ -10,7 +10,7 @@ import numpy as np
 from lightcurve.calib.combine import Combined
 from lightcurve.core.data import Frame
 from lightcurve.core.flags import PixelFlag
-from lightcurve.core.robust import robust_scatter
+from lightcurve.core.robust import known_median, medians, robust_scatter
 
 __all__ = ["mark_cosmic_rays"]
 
@@ -30,14 +30,19 @@ def tile_median(image: np.ndarray, tile: int = TILE) -> np.ndarray:
     NaN are left out; tile: pixels on a side, about: the image is cut into equal parts.
     """
     ny, nx = image.shape
-    rows = _edges(ny, tile)
-    columns = _edges(nx, tile)
+    columns = np.array(_edges(nx, tile))
+    widths = np.diff(columns)
     level = np.empty(image.shape, np.float32)
-    for top, bottom in pairwise(rows):
-        for left, right in pairwise(columns):
-            part = image[top:bottom, left:right]
-            good = part[np.isfinite(part)]
-            level[top:bottom, left:right] = np.median(good) if good.size else np.nan
+    for top, bottom in pairwise(_edges(ny, tile)):
+        found = np.empty(len(widths), np.float32)
+        for width in np.unique(widths):  # two at most: a row of tiles at once
+            alike = np.flatnonzero(widths == width)
+            places = columns[alike, None] + np.arange(width)
+            tiles = image[top:bottom, places].swapaxes(0, 1).reshape(len(alike), -1)
+            found[alike] = medians(tiles)
+            for k in np.flatnonzero(~np.isfinite(tiles).all(axis=1)):
+                found[alike[k]] = known_median(tiles[k])
+        level[top:bottom] = np.repeat(found, widths)
     return level
 
 

@@ -94,11 +94,11 @@ def dark_excess(masters: Masters) -> np.ndarray | None:
     """
     if masters.dark is None:
         return None
-    excess = np.nan_to_num(masters.dark - tile_median(masters.dark))
+    excess = np.nan_to_num(masters.dark - tile_median(masters.dark), copy=False)
     excess[excess <= N_SIGMA * robust_scatter(excess, about=0.0)] = 0
     if masters.bad is not None:
         excess[masters.bad != 0] = 0
-    return excess.astype(np.float32) if excess.any() else None
+    return excess.astype(np.float32, copy=False) if excess.any() else None
 
 
 def share_of_dark(paths: Sequence[Path], excess: np.ndarray, least: float) -> DarkShare | None:

@@ -138,8 +138,11 @@ def _masters_for(raw: RawFrame, recipe: Recipe) -> Masters | None:
 
 @lru_cache(maxsize=1)
 def _masters(folder: Path | None, digest: str) -> Masters | None:  # noqa: ARG001
-    """Read the masters once for all frames; another digest means that they were made anew."""
-    return load_masters(folder) if folder else None
+    """Read the masters once for all frames; another digest means that they were made anew.
+
+    They were written, or read with their checksums, when the night was prepared.
+    """
+    return load_masters(folder, sums=False) if folder else None
 
 
 @lru_cache(maxsize=1)

@@ -21,18 +21,20 @@ from lightcurve.core.data import FrameResult, FrameStatus
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.files import file_state
 from lightcurve.core.progress import Progress, silent
+from lightcurve.core.settings import Settings
 from lightcurve.frames.planes import stored_in
 from lightcurve.night.lights import label_files
 from lightcurve.night.measure import measure_frame
-from lightcurve.night.processes import spread
+from lightcurve.night.processes import spread, warm
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.store import RunStore
 
 log = logging.getLogger(__name__)
 FRAMES_PER_TASK = 4
-# A process takes a second to start: it must have three to do to be worth it. A small frame costs
-# its stars, a large one its bytes; both were measured on one core of a middling machine.
-SECONDS_PER_WORKER = 3.0
+# What a process needs is loaded in a second, for all where they are forked: it must have some to do
+# to be worth it. A small frame costs its stars, a large one its bytes; both were measured on one
+# core of a middling machine.
+SECONDS_PER_WORKER = 1.5
 SECONDS_PER_FRAME, SECONDS_PER_BYTE = 0.012, 1.2e-9
 CLUSTER_TIMEOUT_S = 15.0
 DIED = "the process that measured it died, twice (out of memory?); try --workers 1"
@@ -107,18 +109,28 @@ def _open(paths: Sequence[Path], recipe: Recipe) -> Iterator[Done]:
     if settings.cluster is not None and paths:
         with _cluster(settings.cluster) as client:
             yield _on_cluster(paths, recipe, client)
-    elif (workers := settings.workers or worth(paths)) > 1 and len(paths) > 1:
-        log.info("%d processes measure", min(workers, len(paths)))
-        yield _in_pool(paths, recipe, min(workers, len(paths)))
+    elif (workers := _count(paths, settings)) > 1:
+        log.info("%d processes measure", workers)
+        yield _in_pool(paths, recipe, workers)
     else:
         yield ((path, measure_frame(path, recipe)) for path in paths)
+
+
+def get_ready(paths: Sequence[Path], settings: Settings) -> None:
+    """Let the processes that will measure these frames load meanwhile what they need."""
+    if settings.cluster is None and _count(paths, settings) > 1:
+        warm()
+
+
+def _count(paths: Sequence[Path], settings: Settings) -> int:
+    return min(settings.workers or worth(paths), len(paths))
 
 
 def worth(paths: Sequence[Path]) -> int:
     """Count the processes that are worth starting.
 
     paths: frames to measure.
-    One for each three seconds of work, and not more than this process may have processors.
+    One for each second and a half of work, and not more than this process may have processors.
     """
     cubes = {stored_in(path) for path in paths}.difference(paths)  # each is read once in all
     size = sum(path.stat().st_size for path in (*paths, *cubes) if path.is_file())
@@ -127,8 +139,16 @@ def worth(paths: Sequence[Path]) -> int:
     return max(1, min(usable or 1, int(seconds / SECONDS_PER_WORKER)))
 
 
-def _tasks(paths: Sequence[Path], size: int = FRAMES_PER_TASK) -> Work:
-    return tuple(tuple(paths[i : i + size]) for i in range(0, len(paths), size))
+def _tasks(paths: Sequence[Path], workers: int) -> Work:
+    """Take some frames at a time, and the last ones singly: then no process waits for another."""
+    many = max(len(paths) - FRAMES_PER_TASK * workers, 0)
+    begins = range(0, many, FRAMES_PER_TASK)
+    groups = tuple(tuple(paths[i : min(i + FRAMES_PER_TASK, many)]) for i in begins)
+    return (*groups, *_singly(paths[many:]))
+
+
+def _singly(paths: Sequence[Path]) -> Work:
+    return tuple((path,) for path in paths)
 
 
 def _run(
@@ -154,7 +174,7 @@ def _in_pool(
     """Measure in processes of this machine; one that dies costs at most the frame it died of."""
     lost: list[Path] = []
     do = _Measured(measure, recipe)
-    for task, results in spread(_tasks(paths), do, workers):
+    for task, results in spread(_tasks(paths, workers), do, workers):
         if results is None:
             lost.extend(task)
         else:
@@ -162,7 +182,7 @@ def _in_pool(
     if lost:
         log.warning("a measuring process died; trying %d frames again, one by one", len(lost))
     # One at a time has all memory to itself, and can take no other with it.
-    for (path,), results in spread(_tasks(lost, 1), do, 1):
+    for (path,), results in spread(_singly(lost), do, 1):
         failed = FrameResult(path.name, FrameStatus.FAILED, DIED, why=Why.DIED)
         yield path, failed if results is None else results[0]
 
@@ -218,9 +238,9 @@ def _on_cluster(
         def submit(task: Sequence[Path]) -> Future:
             return executor.submit(measure, task, shared)
 
-        for path, result in _run(_tasks(list(names)), submit, lost, KilledWorker):
+        for path, result in _run(_tasks(list(names), 0), submit, lost, KilledWorker):
             yield names[path], result
-        for path, result in _run(_tasks(lost, 1), submit, deadly, KilledWorker):
+        for path, result in _run(_singly(lost), submit, deadly, KilledWorker):
             yield names[path], result
     except (CancelledError, OSError) as error:
         msg = (

@@ -106,6 +106,16 @@ def test_tiles_cover_any_shape(ny, nx, level):
     np.testing.assert_allclose(tile_median(image), level, rtol=1e-6)
 
 
+def test_tiles_have_the_medians_of_what_is_finite():
+    rng = np.random.default_rng(4)
+    image = rng.normal(100, 3, (100, 150)).astype(np.float32)
+    image[rng.random(image.shape) < 0.02] = np.nan
+    image[:33, :38] = np.nan
+    level = tile_median(image)
+    assert np.isnan(level[:33, :30]).all()
+    np.testing.assert_array_equal(level[40:60, 35:60], np.nanmedian(image[33:66, 30:60]))
+
+
 def test_user_map(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.stats import mad_std
 
-from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
+from lightcurve.core.robust import MAD_TO_SIGMA, medians, robust_scatter
 
 
 def test_robust_scatter_is_that_of_astropy_and_blind_to_wild_values():
@@ -20,3 +20,12 @@ def test_robust_scatter_is_that_of_astropy_and_blind_to_wild_values():
     )
     assert np.isnan(robust_scatter(np.full(3, np.nan)))
     assert np.isnan(robust_scatter(np.zeros(0)))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1,), (2,), (7, 101), (3, 4, 100)])
+def test_medians_are_those_of_numpy_to_the_bit(kind: type, shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(2).normal(1000, 3, shape).astype(kind)
+    found = medians(values)
+    assert found.dtype == kind
+    np.testing.assert_array_equal(found, np.median(values, axis=-1))

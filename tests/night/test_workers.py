@@ -96,9 +96,20 @@ def test_processes_are_started_where_they_are_worth_it(tmp_path: Path) -> None:
         file.truncate(33_000_000)  # a hole: no byte is written
     usable = len(os.sched_getaffinity(0))
     assert workers.worth([small] * 142) == 1  # a night of small frames takes two seconds
-    assert workers.worth([small] * 1000) == min(4, usable)
+    assert workers.worth([small] * 1000) == min(8, usable)
     assert workers.worth([large] * 20) == 1
-    assert workers.worth([large] * 300) == min(5, usable)
+    assert workers.worth([large] * 300) == min(10, usable)
+
+
+@pytest.mark.parametrize(
+    ("n", "workers_"), [(0, 2), (1, 2), (7, 2), (8, 2), (30, 2), (31, 3), (9, 0)]
+)
+def test_tasks_hold_every_frame_once_and_end_singly(n: int, workers_: int) -> None:
+    paths = [Path(str(k)) for k in range(n)]
+    tasks = workers._tasks(paths, workers_)
+    assert [path for task in tasks for path in task] == paths
+    assert all(1 <= len(task) <= 4 for task in tasks)
+    assert all(len(task) == 1 for task in tasks[len(tasks) - min(4 * workers_, n) :])
 
 
 def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
