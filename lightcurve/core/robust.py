@@ -35,7 +35,8 @@ def robust_scatter(values: np.ndarray, *, about: float | None = None) -> float:
 def medians(values: np.ndarray) -> np.ndarray:
     """Work out medians along the last axis: those of `numpy.median`, in a fifth of its time.
 
-    values: (..., n) float array, n > 0; all must be finite.
+    values: (m, n) float array, or of any other shape, n > 0; all must be finite.
+    Returns (m,) float array of the same kind.
     """
     half = values.shape[-1] // 2
     ordered = np.partition(values, half, axis=-1)
