@@ -7,6 +7,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import lightcurve
 from lightcurve.astrometry.chain import SOLVERS
 from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.columns import TABLES, columns_in_markdown
@@ -31,9 +32,14 @@ def modules_in_markdown() -> str:
     """Every folder and module with the first line of its docstring, as docs/modules.md has it."""
     text = ["# Where things are", ""]
     text += ["Every module with the first line of its docstring, which a test holds it to.", ""]
-    for folder in sorted(p.parent for p in (ROOT / "lightcurve").rglob("__init__.py")):
+    package = Path(lightcurve.__file__).parent  # installed, or beside the docs
+    for folder in sorted(p.parent for p in package.rglob("__init__.py")):
         names = sorted(p for p in folder.glob("*.py") if p.name != "__init__.py")
-        text += [f"## `{folder.relative_to(ROOT).as_posix()}/`", "", _says(folder / "__init__.py")]
+        text += [
+            f"## `{folder.relative_to(package.parent).as_posix()}/`",
+            "",
+            _says(folder / "__init__.py"),
+        ]
         text += ["", "| module | what it does |", "|---|---|"]
         text += [f"| `{path.stem}` | {_says(path)} |" for path in names] + [""]
     return "\n".join(text)

@@ -122,6 +122,8 @@ def main() -> None:
     shutil.unpack_archive(sdist, folder, filter="data")
     sources = folder / sdist.name.removesuffix(".tar.gz")
     shutil.rmtree(sources / "lightcurve")  # what is tested is the wheel
+    if (real := ROOT.parent / "shared").is_dir():  # frames, found beside the repository
+        (folder / "shared").symlink_to(real)
     for version in given.pythons:
         found = subprocess.run(
             ["uv", "python", "find", "--no-python-downloads", "--no-project", version],

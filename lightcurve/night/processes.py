@@ -133,6 +133,7 @@ def _deaf() -> Iterator[None]:
 
 def _serve(pipe: Connection) -> None:
     """Do what comes through the pipe, until nothing more can come."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems where it cannot be blocked before
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # What libraries have to say is nobody's concern; ours is in the results.
     logging.getLogger().addHandler(logging.NullHandler())

@@ -54,7 +54,8 @@ def is_socket(file: Path) -> bool:
 def hear(_: int) -> bool:
     for one in ENDS:
         os.kill(os.getpid(), one)
-    return set(ENDS) <= signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # where there is no mask
+    return ignored and set(ENDS) <= signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def has_loaded(name: str) -> bool:
