@@ -26,6 +26,7 @@ CAMPAIGNS = {
     "looks",
     "tables",
     "purity",
+    "season",
     "stops",
     "verdicts",
 }

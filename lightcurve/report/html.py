@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ImagePage",
+    "PlainPage",
     "Section",
     "Table",
     "as_printed",
@@ -37,6 +38,7 @@ __all__ = [
     "parameter_table",
     "table_of",
     "write_page",
+    "write_plain_page",
 ]
 
 ALIKE = 1.1  # errors whose ratio is less are told as one, the larger
@@ -92,8 +94,20 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PlainPage:
+    """What a page says: facts at its head, what to know of them, and sections."""
+
+    title: str
+    subtitle: str
+    facts: Mapping[str, str]
+    warnings: tuple[str, ...]
+    sections: tuple[Section, ...]
+    footer: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ImagePage:
-    """What the page says.
+    """What the page of a frame says: as `PlainPage`, and the frame.
 
     Attributes
     ----------
@@ -230,23 +244,30 @@ def _render_page(page: ImagePage) -> str:
     if page.centre is not None:
         ra, dec = (round(value, 6) for value in page.centre)
         content |= {"ra": ra, "dec": dec, "fov": round(page.width_deg, 4)}
-    filled = (replace(s, tables=tuple(t for t in s.tables if t.rows)) for s in page.sections)
     return _template("image_page.html").render(
-        title=page.title,
-        subtitle=page.subtitle,
-        facts=page.facts,
-        warnings=page.warnings,
-        sections=[lay_out(s) for s in filled if s.text or s.figures or s.tables],
+        **_words(page),
         picture=_png(stretch(thin(page.pixels)[0])),
         nx=nx,
         ny=ny,
         centre=page.centre and quote("{:.6f} {:+.6f}".format(*page.centre)),
         fov=round(page.width_deg, 4),
-        footer=page.footer,
         script=Markup(script),  # noqa: S704  (our own)
         script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         data=Markup(as_data(content)),  # noqa: S704  (no mark that could end the block is in it)
     )
+
+
+def _words(page: PlainPage | ImagePage) -> dict[str, Any]:
+    """Lay out what every page has; of tables and sections those that are not empty."""
+    filled = (replace(s, tables=tuple(t for t in s.tables if t.rows)) for s in page.sections)
+    return {
+        "title": page.title,
+        "subtitle": page.subtitle,
+        "facts": page.facts,
+        "warnings": page.warnings,
+        "sections": [lay_out(s) for s in filled if s.text or s.figures or s.tables],
+        "footer": page.footer,
+    }
 
 
 def as_data(content: Any) -> str:
@@ -260,6 +281,11 @@ def as_data(content: Any) -> str:
 def write_page(path: str | Path, page: ImagePage) -> Path:
     """Write the page of one frame: its picture with sources to click on, figures and tables."""
     return write_text(path, _render_page(page))
+
+
+def write_plain_page(path: str | Path, page: PlainPage) -> Path:
+    """Write a page of figures and tables, without a script."""
+    return write_text(path, _template("image_page.html").render(**_words(page), picture=""))
 
 
 def _png(values: np.ndarray) -> str:

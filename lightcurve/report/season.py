@@ -46,6 +46,8 @@ class OMinusC:
     grid, known_err, new, new_err : (k,) float arrays
         Epochs, and at these one sigma of the known ephemeris, the new one from the known, and its
         one sigma; minutes. NaN where errors are not known.
+    wave : pair of (m,) float arrays
+        Epochs and minutes of the variation found; empty where there is none.
     """
 
     epoch: np.ndarray
@@ -57,6 +59,7 @@ class OMinusC:
     known_err: np.ndarray
     new: np.ndarray
     new_err: np.ndarray
+    wave: tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +90,8 @@ def save_o_minus_c(
         axes = figure.add_subplot()
         _band(axes, shown.grid, 0 * shown.grid, shown.known_err, FLAGGED, "known ephemeris")
         _band(axes, shown.grid, shown.new, shown.new_err, MODEL, "new ephemeris")
+        if shown.wave[0].size:
+            axes.plot(*shown.wave, color=MODEL, lw=1.0, ls="--", label="with its variation")
         filters = np.array(shown.filters)
         for name, colour in colours_of(shown.filters).items():
             for rows, face in ((filters == name) & shown.kept, colour), (

@@ -16,10 +16,12 @@ from lightcurve.core.table_text import csv_text
 from lightcurve.report.html import in_words
 from lightcurve.report.season import Folded, OMinusC, save_folded, save_o_minus_c
 from lightcurve.season.nights import SeasonNight
+from lightcurve.season.page import write_season_page
 from lightcurve.transit.ephemeris import transit_duration
 from lightcurve.transit.fit_values import planet_values
 from lightcurve.transit.model import transit_flux
 from lightcurve.transit.times import Ephemeris
+from lightcurve.transit.variation import Timing, Variation
 
 if TYPE_CHECKING:
     from lightcurve.season.story import Season
@@ -96,7 +98,7 @@ def write_season(out: Path, season: Season) -> Products:
         ),
         "figures/o_minus_c.png": save_o_minus_c(
             out / "figures" / "o_minus_c.png", o_minus_c(season), title=title,
-            facts=[words(season.ephemeris)],
+            facts=[words(season.ephemeris), f"mid-times: {timing_words(season.timing)}"],
         ),
         "figures/folded.png": save_folded(
             out / "figures" / "folded.png", folded, lines, title=title
@@ -106,6 +108,7 @@ def write_season(out: Path, season: Season) -> Products:
     content = {
         "planet": planet_values(season.planet),
         "ephemeris": ephemeris_values(season.ephemeris),
+        "timing": timing_values(season.timing),
         "known_ephemeris": ephemeris_values(season.known),
         "shape": {name: _plain(p) for name, p in shape(season).items()},
         "mid_times": rows,
@@ -114,6 +117,10 @@ def write_season(out: Path, season: Season) -> Products:
         "version": __version__,
     }
     paths["season.json"] = write_text(out / "season.json", json_text(content, indent=2))
+    figures = {name: paths[f"figures/{name}.png"] for name in ("o_minus_c", "folded")}
+    paths["report.html"] = write_season_page(
+        out / "report.html", season, rows, summary, shape(season), figures
+    )
     return Products(out, paths, {}, summary)
 
 
@@ -144,6 +151,40 @@ def ephemeris_values(one: Ephemeris) -> dict[str, Any]:
         "degrees_of_freedom": one.freedom, "errors_scaled_by": one.scaled,
     }  # fmt: skip
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
+
+
+def timing_values(one: Timing) -> dict[str, Any]:
+    """Lay out for programs how the mid-times go; None for what is not known."""
+    pairs = {
+        "size_minutes": one.size_minutes, "period_epochs": one.period_epochs,
+        "period_change_days_per_epoch": one.period_change,
+    }  # fmt: skip
+    told = {
+        name: None if math.isnan(value) else {"value": value, "error": error}
+        for name, (value, error) in pairs.items()
+    }
+    return {"found": one.found.value, "log_evidence": dict(one.log_evidence), **told}
+
+
+def timing_words(one: Timing) -> str:
+    """Say how the mid-times go."""
+    size = _number(*one.size_minutes, "min")
+    evidence = max(one.log_evidence.values(), default=math.nan) / math.log(10)
+    odds = f"evidence 10^{evidence:.1f} times that for a linear ephemeris"
+    if one.found is Variation.UNTESTED:
+        return "a linear ephemeris: too few epochs to test another"
+    if one.found is Variation.LINEAR:
+        return "a linear ephemeris suffices"
+    if one.found is Variation.SCATTER:
+        return (
+            f"they scatter by {size} beyond their errors, in no order that could be told ({odds}): "
+            "errors too small, clocks, spots, or other planets"
+        )
+    if one.found is Variation.QUADRATIC:
+        change, error = (v * 86400 for v in one.period_change)
+        return f"the period changes by {_number(change, error, 's')} an epoch ({odds})"
+    period = _number(*one.period_epochs, "epochs")
+    return f"a wave of {size}, {period} long ({odds})"
 
 
 def _number(value: float, error: float, unit: str) -> str:
@@ -185,8 +226,11 @@ def summarise(season: Season) -> dict[str, Result]:
             f"{drift:+.2f} min; period {change:+.4f} s",
         ),
         "chi2": Result(
-            one.chi2, "", "chi2 of the mid-times",
+            one.chi2, "", "chi2 of the mid-times" if one.freedom else "",
             f"{one.chi2:.1f} of {one.freedom} degrees of freedom{scaled}",
+        ),
+        "timing": Result(
+            season.timing.found.value, "", "mid-times", timing_words(season.timing)
         ),
         "left_out": Result(left_out, label="mid-times left out" if left_out else ""),
         "not_read": Result(failed, label="not read or fitted" if failed else ""),
@@ -201,9 +245,7 @@ def summarise(season: Season) -> dict[str, Result]:
 def o_minus_c(season: Season) -> OMinusC:
     """Lay the O-C diagram out: minutes from the ephemeris that was known."""
     times, known, new = season.times, season.known, season.ephemeris
-    span = np.append(times.epoch, (known.epoch, new.epoch))
-    grid = np.linspace(span.min(), span.max(), 200)
-    pad = 0.03 * max(float(np.ptp(grid)), 10.0)
+    pad = 0.03 * max(float(np.ptp(times.epoch)), 10.0)
     grid = np.linspace(times.epoch.min() - pad, times.epoch.max() + pad, 200)
     return OMinusC(
         epoch=times.epoch,
@@ -215,6 +257,11 @@ def o_minus_c(season: Season) -> OMinusC:
         known_err=known.error(grid) * MINUTES,
         new=(new.at(grid) - known.at(grid)) * MINUTES,
         new_err=new.error(grid) * MINUTES,
+        wave=(
+            season.timing.grid,
+            season.timing.minutes
+            + (new.at(season.timing.grid) - known.at(season.timing.grid)) * MINUTES,
+        ),
     )
 
 

@@ -25,7 +25,8 @@ from lightcurve.season.nights import (
 from lightcurve.season.products import write_nights, write_season
 from lightcurve.transit.joint import JointSolution, fit_together
 from lightcurve.transit.mistakes import Judged, Mistake, clock_mistakes, judge_times
-from lightcurve.transit.times import Ephemeris, Times, fit_ephemeris, known_ephemeris
+from lightcurve.transit.times import Ephemeris, Times, known_ephemeris
+from lightcurve.transit.variation import Timing, try_variations
 
 __all__ = ["Season", "join_season"]
 
@@ -46,8 +47,10 @@ class Season:
         Their mid-times, in the same order.
     judged : Judged
         What they say of one another.
-    known, ephemeris : Ephemeris
-        As it was, and as those kept of these mid-times have it.
+    known : Ephemeris
+        As it was.
+    timing : Timing
+        What the kept ones say of the ephemeris.
     products : Products
         What was written.
     """
@@ -58,13 +61,18 @@ class Season:
     times: Times
     judged: Judged
     known: Ephemeris
-    ephemeris: Ephemeris
+    timing: Timing
     products: Products = NOTHING_WRITTEN
 
     @property
     def found(self) -> list[SeasonNight]:
         """The nights that show a transit."""
         return [night for night in self.nights if night.found]
+
+    @property
+    def ephemeris(self) -> Ephemeris:
+        """The new one, linear."""
+        return self.timing.ephemeris
 
     def tell(self) -> None:
         """Say in the log which mid-times contradict the others."""
@@ -118,8 +126,8 @@ def join_season(
             known = known_ephemeris(planet)
             times = time_all(joint, known)
             judged = judge_times(times, known, mistakes_of(nights, times, planet))
-            ephemeris = fit_ephemeris(times.of(judged.kept), known)
-        season = Season(planet, nights, joint, times, judged, known, ephemeris)
+            timing = try_variations(times.of(judged.kept), known)
+        season = Season(planet, nights, joint, times, judged, known, timing)
         season.tell()
         with stage("drawing"):
             return replace(season, products=write_season(out, season))

@@ -12,4 +12,5 @@ __all__ = [
     "smooth",
     "solve",
     "times",
+    "variation",
 ]

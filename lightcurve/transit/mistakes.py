@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.times import bjd_tdb, hjd_utc, tt_minus_utc_s
 from lightcurve.transit.times import Ephemeris, Times, fit_ephemeris, with_known
+from lightcurve.transit.variation import MINUTES, weigh_all
 
 __all__ = ["Judged", "Mistake", "clock_mistakes", "judge_times"]
 
 WORTH_NAMING = 3.5  # sigma: one of 30 nights in 70 seasons by chance
-FAR = 5.0  # sigma off, at least, of what is left out
-# By chance, among mid-times that scatter as the others do (Student's t): where the size of the
-# offset is that of a known mistake, and where it is not.
-CHANCE_KNOWN, CHANCE_ANY = 1e-3, 1e-5
+WRONG, MOST = 0.02, 12  # of clocks, and in a season
 ALIKE = 3.0  # sigma between an offset and a mistake
 ZONES_H = np.arange(-12.0, 14.5, 0.5)
-LEAST_FREEDOM = 2  # of the others, or the ephemeris that was known takes part
+ENOUGH = 5  # mid-times that need no other ephemeris to judge one of them
+DOUBT_DAYS = 10 / 1440  # by which an ephemeris may be wrong, whatever its errors are
 CAP = 5.0  # sigma, beyond which a mid-time has no more say in the first line
 
 
@@ -108,73 +107,66 @@ def explain(
 
 
 def judge_times(times: Times, known: Ephemeris, mistakes: Sequence[Sequence[Mistake]]) -> Judged:
-    """Hold each mid-time against the others, and leave out those that cannot be of one clock.
+    """Hold each mid-time against the others, and leave out those of wrong clocks.
 
-    Left out are, of fewer than half of them, those that are five sigma and more off what the rest
-    say, their errors scaled as the rest scatter, where chance makes one so far off in less than
-    0.1 % (where a known mistake is of that size) or 0.001 % (where none is).
+    Left out are those, fewer than half and twelve at most, without which the evidence for all
+    mid-times is greatest: the rest follow an ephemeris, or a variation of one; of the others each
+    has a clock that is wrong, which one in fifty is, half of these by a mistake that is known and
+    half by any time up to half a day.
 
     mistakes: of each mid-time, as `clock_mistakes` lists them.
     """
     n = len(times.mid)
-    kept = np.ones(n, dtype=bool)
     worst = np.argsort(-_off_consensus(times, known), kind="stable")
-    for count in range((n - 1) // 2, 0, -1):
-        out = worst[:count]
+    choices = []
+    for count in range(min((n - 1) // 2, MOST) + 1):
         rest = np.ones(n, dtype=bool)
-        rest[out] = False
-        if all(_cannot_be(times, int(k), rest, known, mistakes[k]) for k in out):
-            kept = rest
-            break
-    held = [_hold(times, k, kept, known) for k in range(n)]
-    late, error = (np.array([one[column] for one in held]) for column in (0, 1))
-    words = tuple(
-        _words(
-            late[k],
-            error[k],
-            explain(late[k], error[k], known.period, mistakes[k]),
-            kept=bool(kept[k]),
-        )
-        if abs(late[k]) > WORTH_NAMING * error[k]
-        else ""
-        for k in range(n)
-    )
-    return Judged(kept, late, error, words)
+        rest[worst[:count]] = False
+        choices.append((_evidence(times, rest, known, mistakes), rest))
+    kept = max(choices, key=lambda choice: choice[0])[1]
+    words, held = [], [_hold(times, k, kept, known) for k in range(n)]
+    for k, (late, error) in enumerate(held):
+        told = explain(late, error, known.period, mistakes[k])
+        odd = not kept[k] or abs(late) > WORTH_NAMING * error
+        words.append(_words(late, error, told, kept=bool(kept[k])) if odd else "")
+    lates, errors = np.transpose(held)
+    return Judged(kept, lates, errors, tuple(words))
 
 
-def _hold(times: Times, k: int, rest: np.ndarray, known: Ephemeris) -> tuple[float, float, int]:
-    """Tell how late the k-th is of what the rest without it say, its error, days, and freedom."""
+def _evidence(
+    times: Times, rest: np.ndarray, known: Ephemeris, mistakes: Sequence[Sequence[Mistake]]
+) -> float:
+    """Logarithm of the evidence for right clocks of the rest, and wrong ones of the others."""
+    total = weigh_all(_told(times, rest, known), known)
+    for k in map(int, np.flatnonzero(~rest)):
+        late, error = (v * MINUTES for v in _hold(times, k, rest, known))
+        sizes = np.array([one.days for one in mistakes[k]]) * MINUTES
+        period = known.period * MINUTES
+        off = (late - sizes + period / 2) % period - period / 2
+        alike = float(np.mean(np.exp(-0.5 * (off / error) ** 2))) / (math.sqrt(2 * math.pi) * error)
+        total += math.log(WRONG * (0.5 * alike + 0.5 / MINUTES))
+    return total
+
+
+def _told(times: Times, rest: np.ndarray, known: Ephemeris) -> Times:
+    """Take what the rest says, where that is little with the ephemeris known, taken lightly."""
+    told = times.of(rest)
+    if len(told.mid) >= ENOUGH:
+        return told
+    span = max(float(np.abs(times.epoch - known.epoch).max()), 1.0)
+    doubt = np.diag([DOUBT_DAYS**2, (DOUBT_DAYS / span) ** 2])
+    return with_known(told, replace(known, cov=np.nan_to_num(known.cov) + doubt))
+
+
+def _hold(times: Times, k: int, rest: np.ndarray, known: Ephemeris) -> tuple[float, float]:
+    """Tell how late the k-th is of what the rest without it say, and its error, days."""
     others = rest.copy()
     others[k] = False
-    told = times.of(others)
-    few = len(np.unique(told.epoch)) < LEAST_FREEDOM or len(told.mid) - 2 < LEAST_FREEDOM
-    has_errors = bool(np.isfinite(known.cov).all())
-    if few and has_errors:
-        told = with_known(told, known)
-    if not len(told.mid):
-        return 0.0, math.inf, 0
-    one = fit_ephemeris(told, known)
+    told = _told(times, others, known)
+    one, epoch = fit_ephemeris(told, known), times.epoch[k : k + 1]
     scale = max(1.0, math.sqrt(one.chi2 / one.freedom)) if one.freedom else 1.0
-    epoch = times.epoch[k : k + 1]
-    own, foretold = times.error[k], float(one.error(epoch)[0]) / one.scaled
-    if not math.isfinite(foretold):  # nothing tells how sure the period is
-        return 0.0, math.inf, 0
-    late = float(times.mid[k] - one.at(epoch)[0])
-    return late, scale * math.hypot(own, foretold), one.freedom
-
-
-def _cannot_be(
-    times: Times, k: int, rest: np.ndarray, known: Ephemeris, mistakes: Sequence[Mistake]
-) -> bool:
-    """Say whether the k-th is too far off the rest, as `judge_times` has it."""
-    from scipy.stats import t
-
-    late, error, freedom = _hold(times, k, rest, known)
-    if freedom < 1 or abs(late) < FAR * error:
-        return False
-    chance = 2 * float(t.sf(abs(late) / error, freedom))
-    told = explain(late, error, known.period, mistakes)
-    return chance < (CHANCE_KNOWN if told else CHANCE_ANY)
+    foretold = float(one.error(epoch)[0]) / one.scaled
+    return float(times.mid[k] - one.at(epoch)[0]), scale * math.hypot(times.error[k], foretold)
 
 
 def _off_consensus(times: Times, known: Ephemeris) -> np.ndarray:

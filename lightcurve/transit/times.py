@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -116,11 +116,19 @@ def fit_ephemeris(times: Times, known: Ephemeris) -> Ephemeris:
         both = np.diag([cov[0, 0] * scaled**2, known.cov[1, 1]])
         t0 = float(known.at(np.array(epoch)) + found[0])
         return Ephemeris(epoch, t0, known.period, both, total, freedom, scaled)
+    line = of_line(known, centre, found, cov * scaled**2)
+    return replace(line, chi2=total, freedom=freedom, scaled=scaled)
+
+
+def of_line(known: Ephemeris, centre: float, line: np.ndarray, cov: np.ndarray) -> Ephemeris:
+    """Make an ephemeris of a line, (2,): days from what was known at an epoch, and their slope.
+
+    cov: (2, 2). T0 is put at the epoch where it is least correlated with the period.
+    """
     epoch = round(centre - cov[0, 1] / cov[1, 1])
     shift = np.array([[1.0, epoch - centre], [0.0, 1.0]])
-    t0 = float(known.at(np.array(epoch)) + found[0] + (epoch - centre) * found[1])
-    cov = shift @ cov @ shift.T * scaled**2
-    return Ephemeris(epoch, t0, known.period + float(found[1]), cov, total, freedom, scaled)
+    t0 = float(known.at(np.array(epoch)) + line[0] + (epoch - centre) * line[1])
+    return Ephemeris(epoch, t0, known.period + float(line[1]), shift @ cov @ shift.T)
 
 
 def with_known(times: Times, known: Ephemeris) -> Times:

@@ -47,11 +47,15 @@ def curve_of(
     cadence_s: float = 240.0,
     window: tuple[float, float] = (-1.0, 1.0),
     filter_name: str = "Rc",
+    gap: bool = False,
     theta: np.ndarray = THETA,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Time (BJD_TDB), flux and error about a transit, (n,) each; window: durations from mid."""
     duration = transit_duration(PLANET)
     time = np.arange(mid + window[0] * duration, mid + window[1] * duration, cadence_s / 86400)
+    if gap:  # a fifth of the night
+        start = rng.uniform(time[0], time[-1])
+        time = time[(time < start) | (time > start + 0.2 * np.ptp(time))]
     q, _, _ = limb_darkening_prior(PLANET.teff_k, filter_name)
     there = np.array([mid, *theta[1:4], *q])
     flux = transit_flux(time, there, PLANET, exposure_days=cadence_s / 86400)

@@ -66,18 +66,18 @@ def test_two_wrong_clocks_do_not_shield_each_other():
 
 def test_right_clocks_are_kept_and_seldom_named():
     rng, named, kept = np.random.default_rng(8), 0, True
-    for _ in range(60):
+    for _ in range(8):
         epochs = np.sort(rng.choice(200, size=rng.integers(2, 15), replace=False))
         found = judged(epochs, np.zeros(len(epochs)), 60 * SECOND, rng)
         named += sum(map(bool, found.words))
         kept &= bool(found.kept.all())
     assert kept
-    assert named <= 4
+    assert named <= 1
 
 
 def test_transits_that_vary_are_no_wrong_clocks():
     rng, left_out, total = np.random.default_rng(9), 0, 0
-    for _ in range(60):
+    for _ in range(8):
         epochs = np.sort(rng.choice(120, size=rng.integers(5, 15), replace=False))
         wave = 6 / 1440 * np.sin(2 * np.pi * (epochs / rng.uniform(15, 60) + rng.random()))
         found = judged(epochs, wave, 30 * SECOND, rng)
