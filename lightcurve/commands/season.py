@@ -34,6 +34,9 @@ def season(
     depth_by_filter: Annotated[
         bool, typer.Option("--depth-by-filter", help="Rp/R* of each filter, not one of all.")
     ] = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Sample the joint posterior: minutes.")
+    ] = False,
     filters: Annotated[
         list[str] | None,
         typer.Option("--filter", help="FILTER of all, or NAME=FILTER; NAME may have * in it."),
@@ -59,7 +62,9 @@ def season(
     choice = ColumnChoice(time=time, flux=flux, time_kind=time_kind, target=star,
                           flux_kind=flux_kind)  # fmt: skip
     told = Told(choice, tuple(filters or ()), exposure)
-    joined = join_season(tables, settings, out, told, depth_by_filter=depth_by_filter, progress=bar)
+    joined = join_season(
+        tables, settings, out, told, depth_by_filter=depth_by_filter, sample=sample, progress=bar
+    )
     if not json:
         _tell(joined)
     print_products("Season", joined.products, json=json, verbose=verbose)

@@ -304,6 +304,7 @@ def settle(
     exposure_s, where = next((value, source) for value, source in exposures if value is not None)
     filters = (
         (known.filter, known.filter_source),
+        (curve.source.filter if curve.source else None, "the table"),
         (record.get("filter"), "run.toml"),
         (None, "not known: --filter settles it"),
     )

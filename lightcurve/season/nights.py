@@ -168,7 +168,8 @@ def _fit_night(
     curve = read_curve(table, told.choice, star=(planet.ra_deg, planet.dec_deg))
     check_place(table, told.choice or ColumnChoice(), planet, record)
     name, where = told.filter_of(label), "option --filter"
-    if name is None and not record.get("filter"):
+    of_table = curve.source.filter if curve.source else ""
+    if name is None and not (record.get("filter") or of_table):
         name, where = _in_name(label), "the table's name"
     known = Known(told.choice, told.exposure_s, name, where)
     plain = settings.model_copy(update={"fit": settings.fit.model_copy(update={"sample": False})})

@@ -66,14 +66,10 @@ def _mid_times(rows: Sequence[Mapping[str, Any]], figures: Mapping[str, Path]) -
         "Mid-times from the ephemeris that was known; bands are one sigma of each ephemeris. Open "
         "symbols are left out of the new one, triangles lie beyond the figure."
     )
-    digits = {"mid_time_bjd_tdb": ".6f", "mid_time_err_days": ".6f"}
-    body = [
-        tuple(
-            format(row[name], digits.get(name, "+.2f" if "minutes" in name else ""))
-            for name in COLUMNS
-        )
-        for row in rows
-    ]
+    minutes = {name: "+.2f" for name in COLUMNS if name.endswith("minutes")}
+    digits = minutes | {"mid_time_bjd_tdb": ".6f", "mid_time_err_days": ".6f"}
+    digits["o_minus_c_err_minutes"] = ".2f"
+    body = [tuple(format(row[name], digits.get(name, "")) for name in COLUMNS) for row in rows]
     table = Table(tuple(COLUMNS.values()), tuple(body))
     return Section("Mid-times", (), {figures["o_minus_c"]: caption}, (table,))
 

@@ -13,6 +13,7 @@ from lightcurve.core.constants import __version__
 from lightcurve.core.data import Parameter, Products, Result
 from lightcurve.core.files import json_text, write_text
 from lightcurve.core.table_text import csv_text
+from lightcurve.report.fit import save_corner
 from lightcurve.report.html import in_words
 from lightcurve.report.season import Folded, OMinusC, save_folded, save_o_minus_c
 from lightcurve.season.nights import SeasonNight
@@ -21,10 +22,10 @@ from lightcurve.transit.ephemeris import transit_duration
 from lightcurve.transit.fit_values import planet_values
 from lightcurve.transit.model import transit_flux
 from lightcurve.transit.times import Ephemeris
-from lightcurve.transit.variation import Timing, Variation
+from lightcurve.transit.variation import CONVINCING, Timing, Variation
 
 if TYPE_CHECKING:
-    from lightcurve.season.story import Season
+    from lightcurve.season.story import Sampled, Season
 
 __all__ = ["mid_time_rows"]
 
@@ -111,17 +112,47 @@ def write_season(out: Path, season: Season) -> Products:
         "timing": timing_values(season.timing),
         "known_ephemeris": ephemeris_values(season.known),
         "shape": {name: _plain(p) for name, p in shape(season).items()},
+        "posterior": posterior_values(season.sampled),
         "mid_times": rows,
         "mid_time_covariance_days2": season.times.cov.tolist(),
         "nights": [dict(zip(NIGHTS, _night_row(n), strict=True)) for n in season.nights],
         "version": __version__,
     }
     paths["season.json"] = write_text(out / "season.json", json_text(content, indent=2))
+    if season.sampled is not None:
+        paths["figures/corner.png"] = save_corner(
+            out / "figures" / "corner.png", *posterior_columns(season.sampled),
+            title=f"{season.planet.name}: joint posterior",
+            facts=[season.sampled.posterior.note()],
+        )  # fmt: skip
     figures = {name: paths[f"figures/{name}.png"] for name in ("o_minus_c", "folded")}
     paths["report.html"] = write_season_page(
         out / "report.html", season, rows, summary, shape(season), figures
     )
     return Products(out, paths, {}, summary)
+
+
+def posterior_columns(sampled: Sampled) -> tuple[np.ndarray, list[str]]:
+    """Lay samples out for people, (n, k): T0 and period from the ephemeris; and their names."""
+    units = {"t0": ("T0 (min)", MINUTES), "period": ("period (s)", 86400.0)}
+    shown = [k for k, name in enumerate(sampled.joint.names) if not name.startswith("mid:")]
+    names = [sampled.joint.names[k] for k in shown]
+    sizes = [units.get(name, ("", 1.0))[1] for name in names]
+    return sampled.posterior.samples[:, shown] * sizes, [
+        units.get(name, (name, 1.0))[0] for name in names
+    ]
+
+
+def posterior_values(sampled: Sampled | None) -> dict[str, Any] | None:
+    """Lay medians with 16 and 84 % points out for programs; None where nothing was sampled."""
+    if sampled is None:
+        return None
+    points = np.percentile(sampled.posterior.samples, (16, 50, 84), axis=0).T
+    told = {
+        name: {"value": value, "lower": lower, "upper": upper}
+        for name, (lower, value, upper) in zip(sampled.joint.names, points.tolist(), strict=True)
+    }
+    return {**told, **sampled.posterior.diagnostics()}
 
 
 def _epochs(season: Season) -> int:
@@ -177,14 +208,24 @@ def timing_words(one: Timing) -> str:
         return "a linear ephemeris suffices"
     if one.found is Variation.SCATTER:
         return (
-            f"they scatter by {size} beyond their errors, in no order that could be told ({odds}): "
-            "errors too small, clocks, spots, or other planets"
+            f"they scatter by {size} beyond their errors ({odds}): these too small, clocks, spots, "
+            f"or other planets{_almost(one)}"
         )
     if one.found is Variation.QUADRATIC:
         change, error = (v * 86400 for v in one.period_change)
         return f"the period changes by {_number(change, error, 's')} an epoch ({odds})"
     period = _number(*one.period_epochs, "epochs")
     return f"a wave of {size}, {period} long ({odds})"
+
+
+def _almost(one: Timing) -> str:
+    """Say which variation is likelier than scatter, where not by as much as is asked."""
+    others = {name: value for name, value in one.log_evidence.items() if name != "scatter"}
+    name = max(others, key=lambda key: others[key])
+    ahead = math.exp(min(others[name] - one.log_evidence["scatter"], 10.0))
+    if ahead < 1:
+        return ""
+    return f"; a {name} variation is {ahead:.0f} times as likely, {CONVINCING:.0f} are asked"
 
 
 def _number(value: float, error: float, unit: str) -> str:

@@ -23,14 +23,30 @@ from lightcurve.season.nights import (
     without_repeats,
 )
 from lightcurve.season.products import write_nights, write_season
-from lightcurve.transit.joint import JointSolution, fit_together
+from lightcurve.transit.joint import Joint, JointSolution, fit_together
 from lightcurve.transit.mistakes import Judged, Mistake, clock_mistakes, judge_times
+from lightcurve.transit.sample import Posterior, sample_posterior
 from lightcurve.transit.times import Ephemeris, Times, known_ephemeris
-from lightcurve.transit.variation import Timing, try_variations
+from lightcurve.transit.variation import Timing, Variation, try_variations
 
 __all__ = ["Season", "join_season"]
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """A joint posterior: of the names of `joint`, about the ephemeris where mid-times follow one.
+
+    Attributes
+    ----------
+    linear : bool
+        Whether they do; else each mid-time is free.
+    """
+
+    joint: Joint
+    posterior: Posterior
+    linear: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +67,8 @@ class Season:
         As it was.
     timing : Timing
         What the kept ones say of the ephemeris.
+    sampled : Sampled or None
+        The kept nights' joint posterior, where it was asked for.
     products : Products
         What was written.
     """
@@ -62,6 +80,7 @@ class Season:
     judged: Judged
     known: Ephemeris
     timing: Timing
+    sampled: Sampled | None = None
     products: Products = NOTHING_WRITTEN
 
     @property
@@ -88,6 +107,7 @@ def join_season(
     told: Told | None = None,
     *,
     depth_by_filter: bool = False,
+    sample: bool = False,
     progress: Progress = silent,
 ) -> Season:
     """Fit many light curves of one planet, each by itself and all together.
@@ -104,6 +124,8 @@ def join_season(
         What the tables do not tell themselves.
     depth_by_filter : bool
         Whether Rp/R* is each filter's own.
+    sample : bool
+        Whether the joint posterior is sampled.
 
     Raises
     ------
@@ -129,6 +151,10 @@ def join_season(
             timing = try_variations(times.of(judged.kept), known)
         season = Season(planet, nights, joint, times, judged, known, timing)
         season.tell()
+        if sample:
+            with stage("sampling all nights together"):
+                drawn = sample_all(season, settings, depth_by_filter=depth_by_filter)
+            season = replace(season, sampled=drawn)
         with stage("drawing"):
             return replace(season, products=write_season(out, season))
 
@@ -159,3 +185,23 @@ def mistakes_of(nights: Sequence[SeasonNight], times: Times, planet: Planet) -> 
         clock_mistakes(float(mid), planet.ra_deg, planet.dec_deg, night.exposure_s)
         for night, mid in zip(found, times.mid, strict=True)
     ]
+
+
+def sample_all(season: Season, settings: Settings, *, depth_by_filter: bool) -> Sampled:
+    """Sample the joint posterior: of T0 and period where a line was found, else of mid-times."""
+    kept, new = season.judged.kept, season.ephemeris
+    nights = [night for night, used in zip(season.found, kept, strict=True) if used]
+    epochs = season.times.epoch[kept]
+    linear = season.timing.found is Variation.LINEAR and len(np.unique(epochs)) > 1
+    best = fit_together(
+        [night.solved for night in nights if night.solved],
+        [night.filter or "unknown" for night in nights],
+        depth_by_filter=depth_by_filter,
+        ephemeris=(epochs - new.epoch, new.t0, new.period) if linear else None,
+    )
+    posterior = sample_posterior(
+        best.joint, best.p, best.cov,
+        rng=np.random.default_rng(settings.seed), max_steps=settings.fit.max_steps,
+    )  # fmt: skip
+    log.info("%s", posterior.note())
+    return Sampled(best.joint, posterior, linear)

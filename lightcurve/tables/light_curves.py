@@ -25,6 +25,7 @@ from lightcurve.core.guard import guard
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.table_text import parse_numbers
 from lightcurve.core.words import COLUMNS
+from lightcurve.frames.kinds import normalise_filter
 from lightcurve.tables.brightness import (
     FLUX_KINDS,
     check_errors,
@@ -51,6 +52,7 @@ WORDS = COLUMNS.tables
 BARYCENTRIC, CIVIL = WORDS.barycentric, WORDS.civil
 MAGNITUDES = {name.lower() for name in WORDS.magnitudes}
 OWN_FLUXES = {name.lower() for name in WORDS.own_fluxes}
+OF_FILTERS = {"filt", "filter", "band"}
 MIN_STARS = 2
 FEWEST_DISTINCT = 0.6  # of the points have a time of their own, in a light curve of one telescope
 UTC = re.compile(r"(Z| ?UTC?|[+-]00:?00)$", re.IGNORECASE)
@@ -200,7 +202,9 @@ def _curve_of_table(
         comparison_flux=comparison,
         flags=np.where(finite, 0, int(Flag.NOT_MEASURED)).astype(np.uint16),
         covariates=covariates_of(columns),
-        source=CurveSource(table.name, time_name, flux_name, _exposure(table), tuple(notes)),
+        source=CurveSource(
+            table.name, time_name, flux_name, _exposure(table), tuple(notes), _filter(table)
+        ),
         stars=_stars(table, choice),
     )
 
@@ -563,6 +567,13 @@ def _first(table: AijTable, names: Sequence[str]) -> str:
     """Find the first of `names` in the table, upper or lower case; an empty string if none."""
     known = {name.lower(): name for name in reversed(list(table.columns))}
     return next((known[name.lower()] for name in names if name.lower() in known), "")
+
+
+def _filter(table: AijTable) -> str:
+    """Name the filter that comments or a column tell; empty where neither does."""
+    name = next((name for name in table.words if name.lower() in OF_FILTERS), "")
+    told = table.told.get("FILTER") or (str(table.words[name][0]) if name else "")
+    return normalise_filter(told)
 
 
 def _exposure(table: AijTable) -> float | None:

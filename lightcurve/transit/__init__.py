@@ -9,6 +9,7 @@ __all__ = [
     "model",
     "quality",
     "quick",
+    "sample",
     "smooth",
     "solve",
     "times",

@@ -16,7 +16,7 @@ from lightcurve.transit.model import NAMES
 from lightcurve.transit.problem import Priors, Problem
 from lightcurve.transit.solve import Solution, jacobian
 
-__all__ = ["JointSolution", "fit_together"]
+__all__ = ["Joint", "JointSolution", "fit_together"]
 
 MID, RADIUS = 0, 1  # places in `NAMES`
 ORBIT = (2, 3)
@@ -67,14 +67,17 @@ class Joint:
         ]
         return np.vstack([*parts, np.diag(1 / self.priors.width)])
 
-    def log_probability(self, p: np.ndarray) -> float:
-        """Compute the log posterior, up to a constant; minus infinity where p, (k,), cannot be."""
-        if np.any((p < self.priors.lower) | (p > self.priors.upper)):
-            return -np.inf
-        if not all(one.priors.contain(self.theta(k, p)) for k, one in enumerate(self.problems)):
-            return -np.inf
-        residuals = self.residuals(p)
-        return -0.5 * float(residuals @ residuals)
+    def log_probabilities(self, thetas: np.ndarray) -> np.ndarray:
+        """Compute the log posterior of parameters (m, k), up to a constant: (m,).
+
+        Minus infinity where they are impossible. Priors count once, not for each light curve.
+        """
+        inside = np.all((thetas >= self.priors.lower) & (thetas <= self.priors.upper), axis=1)
+        chance = np.where(inside, -0.5 * np.sum(self.priors.pulls(thetas) ** 2, axis=1), -np.inf)
+        for k, one in enumerate(self.problems):
+            own = thetas @ self.maps[k].T + self.offsets[k]
+            chance += one.log_probabilities(own) + 0.5 * np.sum(one.priors.pulls(own) ** 2, axis=1)
+        return chance
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from lightcurve.transit.problem import Problem
+from lightcurve.transit.problem import Priors
 
-N_WALKERS = 24
+__all__ = ["Posterior", "sample_posterior"]
+
+N_WALKERS = 24  # or two more than twice the parameters
 BLOCK = 250
 LENGTHS = 50  # autocorrelation times that make a chain long enough
 MAX_SAMPLES = 4000
@@ -17,15 +20,41 @@ BLUR = 1e-5
 WINDOW = 5  # autocorrelation times over which one is summed
 
 
+class Sampled(Protocol):
+    """What can be sampled: one light curve, or many."""
+
+    @property
+    def priors(self) -> Priors:
+        """Of its k parameters."""
+
+    def log_probabilities(self, thetas: np.ndarray, /) -> np.ndarray:
+        """Compute the log posterior of parameters (m, k), up to a constant: (m,)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
-    """Samples and how they were got."""
+    """Samples of k parameters, and how they were got.
 
-    samples: np.ndarray  # (n, 6), thinned, burn-in left out
-    autocorrelation_time: float  # the longest of all parameters, steps
-    steps: int  # of each walker
-    acceptance: float  # fraction of proposals
-    converged: bool  # true when the chain is 50 autocorrelation times long
+    Attributes
+    ----------
+    samples : (n, k) float array
+        Thinned, burn-in left out.
+    autocorrelation_time : float
+        The longest of all parameters, steps.
+    steps : int
+        Of each walker.
+    acceptance : float
+        Fraction of proposals.
+    converged : bool
+        True when the chain is 50 autocorrelation times long.
+    """
+
+    samples: np.ndarray
+    autocorrelation_time: float
+    steps: int
+    acceptance: float
+    converged: bool
+    walkers: int = N_WALKERS
 
     def diagnostics(self) -> dict[str, float]:
         """List the numbers that tell how good the samples are."""
@@ -42,21 +71,30 @@ class Posterior:
             return "errors from the least-squares covariance, not sampled"
         state = "converged" if self.converged else "NOT converged: treat the errors as rough"
         return (
-            f"sampled by differential evolution: {N_WALKERS} walkers, {self.steps} steps, "
+            f"sampled by differential evolution: {self.walkers} walkers, {self.steps} steps, "
             f"autocorrelation time {self.autocorrelation_time:.0f}, {state}"
         )
 
 
 def sample_posterior(
-    problem: Problem,
+    problem: Sampled,
     theta: np.ndarray,
     covariance: np.ndarray,
     *,
     rng: np.random.Generator,
     max_steps: int,
 ) -> Posterior:
-    """Sample from the least-squares solution on, until converged or `max_steps`."""
-    chain = Chain(problem.log_probabilities, _walkers(problem, theta, covariance, rng), rng)
+    """Sample from the least-squares solution on, until converged or `max_steps`.
+
+    Parameters
+    ----------
+    problem : Sampled
+        Such as a `Problem` or a `Joint`.
+    theta, covariance : (k,) and (k, k) float arrays
+        Where to begin, and how far apart.
+    """
+    n = max(N_WALKERS, 2 * len(theta) + 2)
+    chain = Chain(problem.log_probabilities, _walkers(problem, theta, covariance, rng, n), rng)
     tau, converged = float("inf"), False
     while chain.steps < max_steps and not converged:
         chain.run(min(BLOCK, max_steps - chain.steps))
@@ -70,8 +108,9 @@ def sample_posterior(
         samples=samples[-MAX_SAMPLES:],
         autocorrelation_time=tau,
         steps=chain.steps,
-        acceptance=chain.accepted / (chain.steps * N_WALKERS),
+        acceptance=chain.accepted / (chain.steps * n),
         converged=converged,
+        walkers=n,
     )
 
 
@@ -144,7 +183,7 @@ def autocorrelation_times(places: np.ndarray) -> np.ndarray:
 
 
 def draw_normal(
-    problem: Problem,
+    problem: Sampled,
     theta: np.ndarray,
     covariance: np.ndarray,
     *,
@@ -161,7 +200,7 @@ def draw_normal(
 
 
 def _walkers(
-    problem: Problem, theta: np.ndarray, covariance: np.ndarray, rng: np.random.Generator
+    problem: Sampled, theta: np.ndarray, covariance: np.ndarray, rng: np.random.Generator, n: int
 ) -> np.ndarray:
     """Draw possible starting points about the best fit."""
     width = np.sqrt(np.diag(covariance))
@@ -170,8 +209,8 @@ def _walkers(
     )
     walkers: list[np.ndarray] = []
     shrink = 1.0
-    while len(walkers) < N_WALKERS:
-        draw = rng.multivariate_normal(inside, shrink * covariance, size=N_WALKERS)
+    while len(walkers) < n:
+        draw = rng.multivariate_normal(inside, shrink * covariance, size=n)
         walkers += list(draw[np.isfinite(problem.log_probabilities(draw))])
         shrink = max(0.7 * shrink, 1e-4)
-    return np.array(walkers[:N_WALKERS])
+    return np.array(walkers[:n])

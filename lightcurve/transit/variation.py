@@ -16,7 +16,7 @@ import numpy as np
 
 from lightcurve.transit.times import Ephemeris, Times, fit_ephemeris, of_line
 
-__all__ = ["Timing", "Variation", "try_variations"]
+__all__ = ["CONVINCING", "Timing", "Variation", "try_variations"]
 
 # One sigma of a variation, minutes, each as likely by its logarithm: from what no observer could
 # see to the largest of known planets.

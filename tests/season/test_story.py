@@ -102,3 +102,12 @@ def test_refusals(tmp_path):
     with pytest.raises(FitError):
         join_season([tmp_path / "bad.csv"], settings, tmp_path / "out")
     assert "bad.csv" in (tmp_path / "out" / "nights.csv").read_text()
+
+
+def test_the_filter_of_a_table_counts_before_its_name(tmp_path):
+    rng = np.random.default_rng(3)
+    table = write_curve(tmp_path / "night_V.csv", T0 + 5 * PERIOD, rng)
+    table.write_text("#FILTER=SR\n" + table.read_text())
+    settings = Settings(target={"planet_file": planet_file(tmp_path)})
+    (night,) = join_season([table], settings, tmp_path / "out").nights
+    assert night.filter == "rp"

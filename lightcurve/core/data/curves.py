@@ -190,6 +190,8 @@ class CurveSource:
         Median, where the table tells.
     notes : tuple of Note
         What was assumed of it.
+    filter : str
+        Where the table tells; empty else.
     """
 
     table: str
@@ -197,6 +199,7 @@ class CurveSource:
     flux_column: str = ""
     exposure_s: float | None = None
     notes: tuple[Note, ...] = ()
+    filter: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
