@@ -15,7 +15,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, StrEnum
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    NamedTuple,
+    SupportsIndex,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
@@ -55,6 +64,11 @@ class Late:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._build(), name)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...] | str:
+        """Let another process have the value itself."""
+        plainly: tuple[Any, ...] | str = self._build().__reduce_ex__(protocol)
+        return plainly
 
     @property
     def __class__(self) -> type:

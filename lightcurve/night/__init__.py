@@ -17,6 +17,7 @@ __all__ = [
     "nights",
     "outlook",
     "plot",
+    "processes",
     "quality",
     "reduced",
     "sets",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from lightcurve.curve.neb import Neighbour, check_neighbours
 from lightcurve.night.finished import Finished
 from lightcurve.night.lights import label_files
 from lightcurve.night.pictures import pixels_of
+from lightcurve.night.processes import have_loaded, spread, usable
 from lightcurve.night.reduced import Night
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.report.field import save_field
@@ -46,6 +48,8 @@ log = logging.getLogger(__name__)
 N_PROFILES = 6
 MIN_RADII = 4  # for a curve of growth; where fewer were measured, so many are on one frame:
 N_LADDER = 12
+MOST = 4  # processes: a dozen figures keep no more at work
+SLOW = ("corner", "light_curve", "field", "covariates")
 FEWEST = 3  # points, of whose residuals averages can be drawn
 # Of the frames: how each is called, its unit, and its digits.
 CONDITIONS = {
@@ -444,22 +448,57 @@ def draw(
     return paths
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What a process does with the name of a figure; the night, which is large, travels once."""
+
+    folder: Path
+    finished: Finished
+
+    def __call__(self, name: str) -> str:
+        draw(self.folder, self.finished, [name])
+        return name
+
+
+def draw_together(
+    folder: Path,
+    finished: Finished,
+    names: Sequence[str],
+    processes: int,
+    *,
+    progress: Progress = silent,
+) -> dict[str, Path]:
+    """Draw figures as `draw` does, several at a time; those that take longest are begun first."""
+    count, done = min(processes, len(names)), set()
+    if count > 1:
+        folder.mkdir(parents=True, exist_ok=True)
+        order = sorted(names, key=lambda name: name not in SLOW)
+        with suppress(OSError):  # where no more processes can be had
+            drawing = spread(order, _Drawn(folder, finished), count)
+            done = {drawn for _, drawn in progress(drawing, "Drawing", len(names))}
+    rest = draw(folder, finished, [name for name in names if name not in done], progress=progress)
+    return {name: folder / f"{name}.png" for name in names} | rest
+
+
 def draw_wanted(
     folder: Path,
     finished: Finished,
     wanted: Figures = Figures.ALL,
     *,
+    workers: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, Path]:
     """Draw those of the wanted figures for which there is all that they need.
 
     Where the frames are not at hand, those that an earlier run drew of them stay. Returns the files
     by name.
+    workers: processes that may draw, where some stand ready; None for as many as are worth it.
     """
     among = {Figures.ALL: FIGURES.names(), Figures.PAGE: ON_PAGE, Figures.NONE: ()}[wanted]
     lacking = {one.name: one.lacks(finished) for one in FIGURES if one.name in among}
     names = [name for name, lack in lacking.items() if not lack]
-    paths = draw(folder, finished, names, progress=progress)
+    ready = min(workers or usable(), MOST) if have_loaded(__name__) else 1
+    paths = draw_together(folder, finished, names, ready, progress=progress)
     if finished.night is not None:
         old = {name: folder / f"{name}.png" for name, lack in lacking.items() if lack == PIXELS}
         paths |= {name: path for name, path in old.items() if path.is_file()}

@@ -21,6 +21,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+__all__ = ["usable", "warm"]
+
 T = TypeVar("T")
 R = TypeVar("R")
 BROKEN = (EOFError, OSError)  # what a pipe says whose other end is no more
@@ -29,6 +31,7 @@ BROKEN = (EOFError, OSError)  # what a pipe says whose other end is no more
 NOT_THEIRS = {"SIGINT", "SIGTERM", "SIGHUP"}
 FORKS = sys.platform == "linux"
 LOADED = ("lightcurve.night.workers", "scipy.ndimage", "scipy.spatial", "sep")
+_loaded: list[str] = []  # what those of this program were told to load
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,19 +91,35 @@ def _answer(worker: _Worker) -> Any:
     return result
 
 
-def warm() -> None:
+def warm(*more: str) -> None:
     """Begin to load what the processes will need, and do not wait for it.
 
     On Linux they are forked from one that has loaded it, and does nothing else: that takes
     hundredths of a second, and they share what it loaded. Elsewhere not all libraries bear being
     forked: each process loads its own.
+
+    more: names of modules beyond those that measure; heard the first time alone.
     """
     if FORKS:
         from multiprocessing import forkserver  # which not every system has
 
-        forkserver.set_forkserver_preload(list(LOADED))
+        if not _loaded:
+            _loaded.extend((*LOADED, *more))
+        forkserver.set_forkserver_preload(_loaded)
         with _deaf():
             forkserver.ensure_running()
+
+
+def have_loaded(module: str) -> bool:
+    """Say whether processes begin with a module, so that work of tenths of a second is theirs."""
+    return module in _loaded
+
+
+def usable() -> int:
+    """Count the processors that this process may have."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _start() -> _Worker:

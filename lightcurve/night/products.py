@@ -105,8 +105,9 @@ def write_products(
     if neighbours:
         paths[NEIGHBOURS.name] = write_nebs(out / NEIGHBOURS.name, neighbours)
     drawn = draw_wanted(
-        out / "figures", finish(night, neighbours), night.settings.figures, progress=progress
-    )
+        out / "figures", finish(night, neighbours), night.settings.figures,
+        workers=night.settings.workers, progress=progress,
+    )  # fmt: skip
     figures = sorted(drawn.values())  # in one order, drawn now or kept of the run
     summary = summarise(night)
     paths |= {f"figures/{path.name}": path for path in figures}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.planes import stored_in
 from lightcurve.night.lights import label_files
 from lightcurve.night.measure import measure_frame
-from lightcurve.night.processes import spread, warm
+from lightcurve.night.processes import spread, usable, warm
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.store import RunStore
 
@@ -135,8 +134,7 @@ def worth(paths: Sequence[Path]) -> int:
     cubes = {stored_in(path) for path in paths}.difference(paths)  # each is read once in all
     size = sum(path.stat().st_size for path in (*paths, *cubes) if path.is_file())
     seconds = SECONDS_PER_FRAME * len(paths) + SECONDS_PER_BYTE * size
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(usable or 1, int(seconds / SECONDS_PER_WORKER)))
+    return max(1, min(usable(), int(seconds / SECONDS_PER_WORKER)))
 
 
 def _tasks(paths: Sequence[Path], workers: int) -> Work:

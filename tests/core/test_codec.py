@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -99,6 +100,14 @@ def test_a_late_value_is_built_when_something_of_it_is_asked_for():
     assert not built
     assert isinstance(after.other, Foreign)
     assert (after.other.number, built) == (5, [5])
+
+
+def test_a_late_value_goes_to_another_process_as_itself():
+    late = Codec({"Foreign": Plain(lambda value: value.number, Foreign, late=True)})
+    after = late.decode(Outer, b"".join(CODEC.encode(_outer())))
+    there = pickle.loads(pickle.dumps(after))  # noqa: S301  (our own)
+    assert type(there.other) is Foreign
+    assert there.other.number == 5
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lightcurve.core.data import Figures, Masters
-from lightcurve.night.figures import FIGURES, ON_PAGE, draw_wanted
+from lightcurve.night.figures import FIGURES, ON_PAGE, draw_together, draw_wanted
 from sim_finished import finished
 
 
@@ -33,3 +33,27 @@ def test_a_run_draws_what_is_wanted_of_it(tmp_path):
     assert set(page.values()) == set((tmp_path / "page").iterdir())
     assert draw_wanted(tmp_path / "none", night, Figures.NONE) == {}
     assert not (tmp_path / "none").exists()
+
+
+def test_several_processes_draw_what_one_does(tmp_path):
+    night, names = finished(n=40, stars=2), ("corner", "light_curve", "covariates")
+    alone = draw_together(tmp_path / "alone", night, names, 1)
+    together = draw_together(tmp_path / "together", night, names, 2)
+    assert list(together) == list(alone) == list(names)
+    for name in names:
+        assert together[name].read_bytes() == alone[name].read_bytes()
+
+
+@pytest.mark.parametrize("trouble", ["none can be had", "one dies"])
+def test_what_no_process_draws_is_drawn_here(trouble, tmp_path, monkeypatch):
+    def spread(tasks, do, n):
+        first, *others = tasks
+        yield first, do(first)
+        if trouble == "none can be had":
+            raise BlockingIOError
+        yield from ((other, None) for other in others)
+
+    monkeypatch.setattr("lightcurve.night.figures.spread", spread)
+    night, names = finished(n=40, stars=2), ("time_averaging", "light_curve", "covariates")
+    drawn = draw_together(tmp_path, night, names, 2)
+    assert set(drawn.values()) == set(tmp_path.iterdir())
