@@ -49,8 +49,7 @@ from lightcurve.night.binned import (
 from lightcurve.night.pictures import field_picture, target_picture
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.register_or_solve import place_frame
-from lightcurve.phot.aperture import Part, box_half, circle_sums, measure_stars
-from lightcurve.phot.cutouts import gather, nearest_pixel
+from lightcurve.phot.aperture import Part, box_half, measure_stars, sparse_sums
 from lightcurve.phot.methods import centroid_of
 from lightcurve.setup.colour import mark_clipped, plane_of, plane_shape, split
 from lightcurve.setup.cosmic_rays import mark_hits
@@ -245,13 +244,8 @@ def _with_noise_of_warm(
     reduction = plan_reduction(raw, masters, warm.shape)
     if reduction.dark is None:
         return photometry
-    # Warm pixels are few: most stars have none.
-    reach = int(np.ceil(recipe.radii[-1] + 1))
-    row, column = nearest_pixel(photometry.x, photometry.y, warm.shape)
-    near = np.flatnonzero((gather(warm, column, row, reach) > 0).any(axis=(1, 2)))
-    variance = np.zeros(photometry.flux.shape)
-    variance[near] = circle_sums(warm, photometry.x[near], photometry.y[near], recipe.radii)
-    variance *= reduction.dark_factor / recipe.noise.gain_e_per_adu
+    shot = reduction.dark_factor / recipe.noise.gain_e_per_adu
+    variance = shot * sparse_sums(warm, photometry.x, photometry.y, recipe.radii)
     return replace(photometry, flux_err=np.sqrt(photometry.flux_err**2 + variance))
 
 

@@ -71,7 +71,7 @@ def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
     size = _cell_px(pixels.shape)
     # The last cell of a row or column reaches back over the one before it.
     starts = [np.minimum(np.arange(0, length, size), length - size) for length in (ny, nx)]
-    mesh = measure_mesh(pixels, None if bad is None else bad != 0, starts, size)
+    mesh = measure_mesh(pixels, bad, starts, size)
     middle = float(np.median(mesh.level[mesh.known])) if mesh.known.any() else 0.0
     rms = float(np.median(mesh.rms[mesh.known])) if mesh.known.any() else 0.0
     level = smoothed(np.where(mesh.known, mesh.level, middle))
@@ -117,15 +117,15 @@ def measure_mesh(
 ) -> Mesh:
     """Clipped level and scatter of square cells that begin at the rows and columns `starts`.
 
-    At most `samples` pixels along each axis of a cell are looked at; `mask` (ny, nx) marks those
-    that do not count, and a cell with fewer than `min_pixels` of the others is not known.
+    At most `samples` pixels along each axis of a cell are looked at; `mask` (ny, nx) is not 0
+    where one does not count, and a cell with fewer than `min_pixels` of the others is not known.
     """
     within = np.arange(0, size, max(1, size // samples))
     rows, columns = ((start[:, None] + within).ravel() for start in starts)
     # Rows first: whole rows are copied, not single pixels.
     sample = pixels[rows].take(columns, axis=1).astype(np.float32, copy=False)
     if mask is not None:
-        sample[mask[rows].take(columns, axis=1)] = np.nan
+        sample[mask[rows].take(columns, axis=1) != 0] = np.nan
     (my, mx), k = map(len, starts), len(within)
     cells = sample.reshape(my, k, mx, k).transpose(0, 2, 1, 3).reshape(my * mx, k * k)
     level, rms, n_kept = (one.reshape(my, mx) for one in clipped_sky(cells, clip))

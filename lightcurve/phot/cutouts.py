@@ -120,16 +120,21 @@ def peaks_and_bits(
     radii: (n_radius,) float array, pixels, ascending.
     Returns (n, n_radius) arrays; the peak is NaN where no pixel is finite.
     """
+    offsets, last = _outwards(tuple(radii.tolist()))
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    peak = np.fmax.accumulate(take_offsets(pixels, column, row, offsets), axis=1)[:, last]
+    bits = np.bitwise_or.accumulate(take_offsets(bad, column, row, offsets), axis=1)[:, last]
+    return np.where(np.isfinite(peak), peak, np.nan).astype(float), bits
+
+
+@lru_cache(maxsize=64)
+def _outwards(radii: tuple[float, ...]) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Offsets dx, dy in the order of their distance; the last within each radius plus half one."""
     dx, dy = annulus_offsets(0.0, radii[-1] + 0.5)
     distance = np.hypot(dx, dy)
     order = np.argsort(distance, kind="stable")
-    offsets = dx[order], dy[order]
-    last = np.searchsorted(distance[order], radii + 0.5, side="right") - 1
-    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    values = np.nan_to_num(take_offsets(pixels, column, row, offsets), nan=-np.inf)
-    peak = np.maximum.accumulate(values, axis=1)[:, last]
-    bits = np.bitwise_or.accumulate(take_offsets(bad, column, row, offsets), axis=1)[:, last]
-    return np.where(np.isfinite(peak), peak, np.nan).astype(float), bits
+    last = np.searchsorted(distance[order], np.add(radii, 0.5), side="right") - 1
+    return (_for_reading(dx[order]), _for_reading(dy[order])), _for_reading(last)
 
 
 def aperture_flags(
@@ -158,6 +163,11 @@ def aperture_flags(
         flags |= np.where(peak > linearity_adu, np.uint16(Flag.NON_LINEAR), np.uint16(0))
     spoilt = (bits & ~np.uint8(PixelFlag.SATURATED)) != 0
     return flags | np.where(spoilt, np.uint16(Flag.BAD_PIXEL), np.uint16(0))
+
+
+def part_within(u: np.ndarray, v: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Give about which part (..., n_radius) of pixels at offsets (...) lies within circles."""
+    return np.clip(radii - np.hypot(u, v)[..., None] + 0.5, 0, 1)
 
 
 def circle_overlap(x_edges: np.ndarray, y_edges: np.ndarray, radius: float) -> np.ndarray:

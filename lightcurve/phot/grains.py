@@ -18,6 +18,8 @@ __all__ = ["StarSize", "at_most", "measure_size"]
 # stars from twice to seven times as wide.
 GRAINS = (3, 5, 9, 15, 25)
 INNER_PX, OUTER_PX, AROUND_PX = 4.0, 6.5, 8
+_DISTANCE = np.hypot(*np.mgrid[-AROUND_PX : AROUND_PX + 1, -AROUND_PX : AROUND_PX + 1])
+RINGS = _DISTANCE <= INNER_PX, _DISTANCE <= OUTER_PX, _DISTANCE > OUTER_PX
 GROWN = 20  # stars whose curves of growth are taken together
 # In grains: light is looked for out to 8, the sky from there to 10; within 4 is most of it.
 CORE_PX, GROWTH_PX, SKY_PX = 4, 8, 10
@@ -98,17 +100,14 @@ def share_within(boxes: np.ndarray, noise: float) -> np.ndarray:
     boxes: (n, 17, 17), without sky; NaN does not count. noise: of a pixel. NaN where the light
     within 4 px is not ten times its noise.
     """
-    offset = np.arange(-AROUND_PX, AROUND_PX + 1)
-    distance = np.hypot(offset[:, None], offset)
-    rings = [distance <= INNER_PX, distance <= OUTER_PX, distance > OUTER_PX]
-    areas = [float(ring.sum()) for ring in rings]
+    areas = [float(ring.sum()) for ring in RINGS]
     with np.errstate(invalid="ignore", divide="ignore"):
-        inner, outer = (_means(boxes[:, ring]) for ring in rings[:2])
-        around = _medians(boxes[:, rings[2]])
+        inner, outer = (_means(boxes[:, ring]) for ring in RINGS[:2])
+        around = _medians(boxes[:, RINGS[2]])
         light, wide = (inner - around) * areas[0], (outer - around) * areas[1]
         share = light / wide * np.clip(1 - around / inner, 0, 1)
         sure = inner * areas[0] > 10 * noise * np.sqrt(areas[0])
-        share = np.where(_roundness(boxes, rings[0]) > ROUND, 1.2 * share, share)
+        share = np.where(_roundness(boxes, RINGS[0]) > ROUND, 1.2 * share, share)
     return np.where(sure & (wide > 0), np.clip(share, 0, 1), np.where(sure, 0.0, np.nan))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lightcurve.core.flags import Flag, PixelFlag
-from lightcurve.phot.cutouts import annulus_offsets, gather, take_offsets
+from lightcurve.phot.cutouts import annulus_offsets, gather, part_within, take_offsets
 from lightcurve.phot.noise import QUANTISATION_VARIANCE
 from lightcurve.phot.profile import Profile, fit_profile
 
@@ -22,6 +22,7 @@ PROFILE_STARS, PROFILE_PIXELS = 15, 4000  # the brightest make the profile
 STAR_PIXELS = 600  # of a star tell how bright it is, and where
 LEAST_SNR = 20.0  # of a star with a profile
 UNTOLD = 0.5  # doubt of what the pixels around tell: half of it, where no profile is known
+LITTLE = 0.1  # of a sum's noise: what the pixels around tell will do, the error grows by 0.1 %
 STEPS = 3
 OFF_PX = 0.2  # of a centroid with a hole beside it
 
@@ -94,7 +95,8 @@ def find_holes(
     near = (distance <= radius + NEAR) & np.isfinite(sky[star])
     star, x, y = star[near], (column[star] + i - half)[near], (row[star] + j - half)[near]
     # A pixel in the apertures of two stars holds light of both.
-    _, first, times = np.unique([y, x], axis=1, return_inverse=True, return_counts=True)
+    pixel = y * pixels.shape[1] + x
+    _, first, times = np.unique(pixel, return_inverse=True, return_counts=True)
     around = gather(pixels, x, y, 1)
     around[(gather(bad, x, y, 1) & MENDABLE) != 0] = np.nan
     good = np.isfinite(around)
@@ -161,7 +163,9 @@ def mend(
     """Fill holes with the light that the profile has there; radii: (n_radius,) of the sums."""
     touched, star = np.unique(holes.star, return_inverse=True)
     some, main = stars.of(touched), float(radii[len(radii) // 2])
-    profile = _profile(pixels, bad, stars, radii[-1] + NEAR, main, gain)
+    profile = None
+    if not _is_little(holes, stars, radii, gain):
+        profile = _profile(pixels, bad, stars, radii[-1] + NEAR, main, gain)
     if profile is None:
         inside, _ = _inside(holes, star, some, radii)
         found = (UNTOLD * inside.sum(np.abs(holes.light)[:, None])[..., 0]) ** 2
@@ -179,6 +183,15 @@ def mend(
     variance = np.full((len(stars.sky), len(radii)), np.nan)
     variance[touched] = np.where(inside.held, found, np.nan)
     return Mended(holes, variance)
+
+
+def _is_little(holes: Holes, stars: Stars, radii: np.ndarray, gain: float) -> bool:
+    """Tell whether no hole's light counts beside the noise of the narrowest sum that holds it."""
+    its = stars.of(holes.star)
+    u, v = holes.x - its.column - its.centre[0], holes.y - its.row - its.centre[1]
+    radius = np.clip(np.hypot(u, v) - 0.5, radii[0], radii[-1])
+    variance = np.maximum(its.flux, 0) / gain + np.pi * radius**2 * its.sky_std**2
+    return bool((np.abs(holes.light) <= LITTLE * np.sqrt(variance)).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,15 +215,10 @@ def _inside(
     """Tell where holes lie in the circles of their stars (n_hole,), and their offsets."""
     u = holes.x - (stars.column + stars.centre[0])[star]
     v = holes.y - (stars.row + stars.centre[1])[star]
-    part = _part(u, v, radii)
+    part = part_within(u, v, radii)
     held = np.zeros((len(stars.sky), len(radii)), bool)
     np.logical_or.at(held, star, part > 0)
     return _Inside(star, part, held), (u, v)
-
-
-def _part(u: np.ndarray, v: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Give about which part (..., n_radius) of pixels at offsets lies within circles."""
-    return np.clip(radii - np.hypot(u, v)[..., None] + 0.5, 0, 1)
 
 
 def _variance(
@@ -230,7 +238,7 @@ def _variance(
     filled = inside.sum(np.column_stack([terms @ profile.coefficients, *slopes]))
     of_terms = placed.flux[:, None, None] * inside.sum(terms)
     u, v = placed.seen.offsets(placed.centre)
-    part = _part(u, v, radii) * placed.seen.good[..., None]
+    part = part_within(u, v, radii) * placed.seen.good[..., None]
     rest = part.swapaxes(1, 2) @ placed.design.swapaxes(1, 2)  # (n_star, n_radius, 3)
     by_star = ((filled @ placed.covariance) * (filled + 2 * rest)).sum(axis=-1)
     return by_star + ((of_terms @ profile.covariance) * of_terms).sum(axis=-1)

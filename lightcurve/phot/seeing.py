@@ -228,11 +228,13 @@ def binned_profile(
     squared = x**2 + y**2
     n_rings = m // 2
     ring = np.sqrt(squared).astype(int)
-    use = (ring < n_rings) & np.isfinite(boxes)
-    index = (np.arange(n)[:, None, None] * n_rings + ring)[use]
-    count = np.bincount(index, minlength=n * n_rings).reshape(n, n_rings)
-    light = np.bincount(index, weights=boxes[use], minlength=n * n_rings).reshape(n, n_rings)
-    moment = np.bincount(index, weights=squared[use], minlength=n * n_rings).reshape(n, n_rings)
+    # One ring more takes what does not count.
+    ring[~(np.isfinite(boxes) & (ring < n_rings))] = n_rings
+    index = (np.arange(n)[:, None, None] * (n_rings + 1) + ring).ravel()
+    count, light, moment = (
+        np.bincount(index, weights, minlength=n * (n_rings + 1)).reshape(n, -1)[:, :n_rings]
+        for weights in (None, boxes.ravel(), squared.ravel())
+    )
     divisor = np.where(count > 0, count, np.nan)
     return np.sqrt(moment / divisor), light / divisor
 
