@@ -137,13 +137,16 @@ def take_plane(frame: Frame, plane: Plane) -> Frame:
     parts = [
         np.s_[row : GRID * ny : GRID, column : GRID * nx : GRID] for row, column in plane.sites
     ]
-    pixels = np.asarray(np.mean([frame.pixels[part] for part in parts], axis=0), np.float32)
-    bad = np.bitwise_or.reduce([frame.bad[part] for part in parts])
+    pixels, bad = frame.pixels[parts[0]].astype(np.float32), frame.bad[parts[0]].astype(np.uint8)
+    for part in parts[1:]:
+        pixels += frame.pixels[part]
+        bad |= frame.bad[part]
+    pixels /= np.float32(len(parts))
     done = f"{plane.colour.words} plane of the mosaic taken: {plane.n} of each 4 pixels"
     return replace(
         frame,
         pixels=pixels,
-        bad=bad.astype(np.uint8),
+        bad=bad,
         exposure=_exposure(frame.exposure, plane, (ny, nx)),
         header=_header(frame.header, plane, (ny, nx)),
         history=(*frame.history, done),

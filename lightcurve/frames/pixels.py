@@ -235,13 +235,13 @@ def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.
             if not with_pixels:
                 return text, np.empty((0, 0), np.float32)
             # In the order of rows also where the plane is the fastest axis.
-            return text, image.data[choose_plane(hdu.axes, source.plane)[0]].astype(
-                np.float32, order="C"
-            )
+            data = image.data[choose_plane(hdu.axes, source.plane)[0]]
+            pixels = data.astype(np.float32, order="C")
+            if data.dtype.itemsize > 2:  # 16 bits hold nothing absurd
+                _blank_absurd(pixels)
+            return text, pixels
 
-        (text, pixels), _ = quietly(decode)
-    _blank_absurd(pixels)
-    return text, pixels
+        return quietly(decode)[0]
 
 
 @dataclass(frozen=True, slots=True)

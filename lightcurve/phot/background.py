@@ -79,18 +79,20 @@ def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
     return SmoothSky(lines.astype(np.float32), mesh.rows, ny, middle, rms)
 
 
-def subtract_sky(pixels: np.ndarray, sky: SmoothSky) -> np.ndarray:
+def subtract_sky(
+    pixels: np.ndarray, sky: SmoothSky, *, out: np.ndarray | None = None
+) -> np.ndarray:
     """Take the smooth background off a frame.
 
-    pixels: (ny, nx) float array, ADU. Returns (ny, nx) float32, ADU.
+    pixels: (ny, nx) float array, ADU; out: written to, and returned. Returns (ny, nx) float32, ADU.
     """
-    light = np.empty(pixels.shape, np.float32)
+    light = np.empty(pixels.shape, np.float32) if out is None else out
     row = np.interp(np.arange(sky.ny), sky.middles, np.arange(len(sky.middles)))
     for k, (rows, above, below) in enumerate(sky.bands()):
         share = (row[rows] - k).astype(np.float32)[:, None]
-        np.multiply(share, above - below, out=light[rows])
-        light[rows] -= above
-        light[rows] += pixels[rows]
+        band = share * (above - below)
+        band -= above
+        np.add(band, pixels[rows], out=light[rows])
     return light
 
 

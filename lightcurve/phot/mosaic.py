@@ -34,6 +34,7 @@ def level_colours(pixels: np.ndarray, bad: np.ndarray) -> np.ndarray:
         for column in range(min(2, nx)):
             part = np.s_[row::2, column::2]
             sky = measure_sky(pixels[part], bad[part])
-            level[part] = subtract_sky(pixels[part], sky)
+            subtract_sky(pixels[part], sky, out=level[part])
             skies.append(sky.level)
-    return level + np.float32(np.mean(skies))
+    level += np.float32(np.mean(skies))
+    return level
