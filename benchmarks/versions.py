@@ -27,6 +27,8 @@ ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 EXTRAS = ("test", "cluster", "raw", "docs")
 RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
+# An old version of these does not build on a new Python: there the lowest is that with a wheel.
+NOT_BUILT = ("numpy", "scipy", "pandas", "matplotlib", "astropy", "photutils", "pydantic-core")
 NOT_SHIPPED = {".ci/run", ".gitignore"}
 # Old libraries beside newer ones of their own: what these say of them is theirs to mend.
 LENIENT = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning")
@@ -88,7 +90,9 @@ def environment(python: Path, resolution: str, wheel: Path, sources: Path, place
     inside = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     install = ("uv", "pip", "install", "--quiet", "--python", inside)
     extras = [word for extra in EXTRAS for word in ("--extra", extra)]
-    needed = ("--resolution", RESOLUTIONS[resolution], "-r", sources / "pyproject.toml", *extras)
+    wheels = [word for name in NOT_BUILT for word in ("--only-binary", name)]
+    chosen = ("--resolution", RESOLUTIONS[resolution], *wheels)
+    needed = (*chosen, "-r", sources / "pyproject.toml", *extras)
     must(*install, *needed)
     must(*install, "--no-deps", wheel)
     return inside
