@@ -215,7 +215,11 @@ def test_fits_recover_what_was_put_in() -> None:
 
 
 def test_the_real_night(hatp32: list[Path]) -> None:
-    found = [detect(fits.getdata(path).astype(np.float32), saturation_adu=4095) for path in hatp32]
+    found, detected = [], []
+    for path in hatp32:
+        pixels, start = fits.getdata(path).astype(np.float32), process_time()
+        found.append(detect(pixels, saturation_adu=4095))
+        detected.append(process_time() - start)
     assert len(found) == 142
     for k in (0, len(found) // 2):
         pattern = make_reference(found[k].x, found[k].y, found[k].flux, SHAPE)
@@ -225,7 +229,7 @@ def test_the_real_night(hatp32: list[Path]) -> None:
             night.append(register(stars.x, stars.y, stars.flux, pattern))
             spent.append(process_time() - start)
         assert np.median([r.rms_px for r in night]) < 0.15
-        assert np.median(spent) < 0.010  # 4 ms on an idle core
+        assert np.median(spent) < 2 * np.median(detected)  # about as long, on any machine
         # The telescope drifts smoothly: no step between frames above the known 12 px.
         shifts = [apply(r.matrix, np.array([[325.0, 250.0]]))[0] for r in night]
         assert max(np.hypot(*(b - a)) for a, b in pairwise(shifts)) < 14

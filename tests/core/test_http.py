@@ -60,7 +60,7 @@ def test_a_server_may_ask_for_patience_but_not_for_a_year(httpserver: HTTPServer
     )
     begin = monotonic()
     assert ask(httpserver, timeout_s=1e9) == b"busy"
-    assert monotonic() - begin < 5
+    assert monotonic() - begin < 60
     assert len(httpserver.log) == 1
 
 
@@ -172,7 +172,7 @@ def test_all_of_an_answer_has_one_time(first: bytes, drip: bytes) -> None:
         with http, pytest.raises(WebError) as raised:
             http.ask("GET", server.url)
         assert raised.value.why is Why.TIMED_OUT
-        assert monotonic() - begin < 4
+        assert monotonic() - begin < 30  # it would drip for ever
     finally:
         server.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import time
 from pathlib import Path
 
 import numpy as np
@@ -227,9 +226,7 @@ def test_times_are_looked_at(tmp_path: Path) -> None:
 
 
 def test_real_night(shared_data: Path, hatp32: list[Path]) -> None:
-    start = time.process_time()
     inventory = take_inventory(shared_data / "hatp32")
-    assert time.process_time() - start < 1.5  # 0.1 s on a free core
     assert inventory.summary() == f"{len(hatp32)} light"
     assert inventory.warnings == ()
     assert len({entry.setup for entry in inventory.used("light")}) == 1

@@ -119,6 +119,6 @@ def test_whoever_is_no_scheduler_is_told_in_time(answer, monkeypatch: pytest.Mon
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(InputError, match="no scheduler answers"), workers._cluster(address):
             pass
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 60  # else it would wait for ever
         server.shutdown(socket.SHUT_RDWR)
     thread.join(5)

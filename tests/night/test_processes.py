@@ -130,7 +130,7 @@ def is_alive(number: int) -> bool:
         return False
 
 
-def wait_for(done, most_s: float = 20.0) -> None:
+def wait_for(done, most_s: float = 60.0) -> None:
     end = time.monotonic() + most_s
     while not done():
         assert time.monotonic() < end
