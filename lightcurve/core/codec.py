@@ -136,7 +136,10 @@ class Codec:
 
     def _flatten(self, value: Any, arrays: list[np.ndarray]) -> Any:
         """Make plain values of one; its arrays are put aside."""
-        if plain := self._plain.get(type(value).__name__):
+        kind: type = type(value)
+        if kind in SCALARS:  # most are
+            return value
+        if plain := self._plain.get(kind.__name__):
             return self._flatten(plain.write(value), arrays)
         if isinstance(value, np.ndarray):
             arrays.append(_kept(value))
@@ -146,8 +149,7 @@ class Codec:
         if isinstance(value, (tuple, list)):
             return [self._flatten(entry, arrays) for entry in value]
         if dataclasses.is_dataclass(value):
-            names = (field.name for field in dataclasses.fields(value))
-            return {name: self._flatten(getattr(value, name), arrays) for name in names}
+            return {name: self._flatten(getattr(value, name), arrays) for name in _fields(kind)}
         return _scalar(value)
 
     def _make_builder(self, hint: Any) -> Build:
@@ -255,6 +257,11 @@ LEAVES: dict[Any, Build] = {
     tuple: lambda plain, _: _frozen(_a(list, plain)),
     Any: lambda plain, _: _frozen(plain),
 }
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def _kept(array: np.ndarray) -> np.ndarray:
