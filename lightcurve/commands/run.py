@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from lightcurve.night.reduced import Night
     from lightcurve.night.sets import Reduced
 
-# What draws figures; what saving one and its contours would load in each process else.
-DRAWING = (
-    *("matplotlib.backends.backend_agg", "matplotlib.figure", "lightcurve.night.figures"),
-    *("PIL.JpegImagePlugin", "contourpy"),
-)
-
 
 @takes_settings()
 def run(
@@ -39,10 +33,10 @@ def run(
     Example: lightcurve run NIGHT --target HAT-P-32 --planet hatp32b.toml --index INDEX.fits
     """
     from lightcurve.core.data import Figures
-    from lightcurve.night.processes import usable, warm
+    from lightcurve.night.processes import warm_to_draw
 
-    if settings.figures is not Figures.NONE and settings.workers != 1 and usable() > 1:
-        warm(*DRAWING)
+    if settings.figures is not Figures.NONE and settings.workers != 1:
+        warm_to_draw()
     with LINE.show("starting"):  # imports take a while
         from lightcurve.night.nights import reduce_nights
 

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-__all__ = ["usable", "warm"]
+__all__ = ["warm_to_draw"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -31,6 +31,11 @@ BROKEN = (EOFError, OSError)  # what a pipe says whose other end is no more
 NOT_THEIRS = {"SIGINT", "SIGTERM", "SIGHUP"}
 FORKS = sys.platform == "linux"
 LOADED = ("lightcurve.night.workers", "scipy.ndimage", "scipy.spatial", "sep")
+# What draws figures, and what saving one and its contours would load in each process else.
+DRAWING = (
+    *("matplotlib.backends.backend_agg", "matplotlib.figure", "lightcurve.night.figures"),
+    *("PIL.JpegImagePlugin", "contourpy"),
+)
 _loaded: list[str] = []  # what those of this program were told to load
 
 
@@ -108,6 +113,12 @@ def warm(*more: str) -> None:
         forkserver.set_forkserver_preload(_loaded)
         with _deaf():
             forkserver.ensure_running()
+
+
+def warm_to_draw() -> None:
+    """Begin to load what figures need, where there are processors to draw several at a time."""
+    if usable() > 1:
+        warm(*DRAWING)
 
 
 def have_loaded(module: str) -> bool:
