@@ -144,12 +144,12 @@ class Codec:
         if isinstance(value, np.ndarray):
             arrays.append(_kept(value))
             return {"array": len(arrays) - 1}
-        if isinstance(value, Mapping):
-            return {str(name): self._flatten(entry, arrays) for name, entry in value.items()}
         if isinstance(value, (tuple, list)):
             return [self._flatten(entry, arrays) for entry in value]
         if dataclasses.is_dataclass(value):
-            return {name: self._flatten(getattr(value, name), arrays) for name in _fields(kind)}
+            value = {name: getattr(value, name) for name in _fields(kind)}
+        if isinstance(value, Mapping):
+            return {str(name): self._flatten(entry, arrays) for name, entry in value.items()}
         return _scalar(value)
 
     def _make_builder(self, hint: Any) -> Build:
