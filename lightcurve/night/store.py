@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from lightcurve.core.codec import Codec, SpoiltError
@@ -86,23 +86,21 @@ def open_store(folder: Path) -> Iterator[RunStore]:
     written.
     """
     path = folder / NAME
-    try:
-        connection = sqlite3.connect(path, timeout=0.5)
-        # The exclusive lock lets the write-ahead log work without shared memory, hence on a
-        # network share too, and keeps a second run out.
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(_SCHEMA)
-        connection.execute("BEGIN EXCLUSIVE")
-        connection.commit()
-    except sqlite3.OperationalError as error:
-        msg = f"{path}: {error}; is another run writing into this folder? choose another --out"
-        raise InputError(msg) from error
-    except sqlite3.DatabaseError as error:
-        msg = f"{path}: not a record of a run ({error}); delete it or choose another --out"
-        raise InputError(msg) from error
-    try:
+    with ExitStack() as held:
+        try:
+            connection = held.enter_context(closing(sqlite3.connect(path, timeout=0.5)))
+            # The exclusive lock lets the write-ahead log work without shared memory, hence on a
+            # network share too, and keeps a second run out.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(_SCHEMA)
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.commit()
+        except sqlite3.OperationalError as error:
+            msg = f"{path}: {error}; is another run writing into this folder? choose another --out"
+            raise InputError(msg) from error
+        except sqlite3.DatabaseError as error:
+            msg = f"{path}: not a record of a run ({error}); delete it or choose another --out"
+            raise InputError(msg) from error
         yield RunStore(connection)
-    finally:
-        connection.close()

@@ -239,7 +239,7 @@ def test_what_is_nested_without_end_is_refused(tmp_path: Path, name: str) -> Non
 
 
 def test_where_json_breaks_is_told(tmp_path: Path) -> None:
-    (tmp_path / "inits.json").write_text('{"user_info": {\n"Typo": 1,\n}}')
+    (tmp_path / "inits.json").write_text('{"user_info": {\n"Typo": 1\n"other": 2}}')
     with pytest.raises(InputError, match=r"line 3, column 1\b"):
         import_file(tmp_path / "inits.json")
 

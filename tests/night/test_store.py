@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import numpy as np
 import pytest
 
@@ -63,7 +65,13 @@ def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
         open_store(tmp_path).__enter__()
 
 
-def test_a_file_that_is_no_record_is_named(tmp_path):
+def test_a_file_that_is_no_record_is_named_and_let_go(tmp_path, monkeypatch):
+    connect, made = sqlite3.connect, []
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *given, **more: made.append(connect(*given, **more)) or made[0]
+    )
     (tmp_path / NAME).write_bytes(b"not a database, but long enough to be taken for one" * 40)
     with pytest.raises(InputError, match="not a record"):
         open_store(tmp_path).__enter__()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        made[0].execute("SELECT 1")
