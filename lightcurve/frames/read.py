@@ -236,6 +236,7 @@ def _may_be_written(card: FitsCard) -> bool:
 
     try:
         card.verify("silentfix")
+        card.value = card.value  # which one that astropy could not take apart refuses
     except (VerifyError, ValueError):
         return False
     return True

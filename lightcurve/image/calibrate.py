@@ -366,7 +366,12 @@ def frame_limits(
     apertures, background = sources.apertures, prepared.background
     radius = float(apertures.radii[apertures.main])
     occupied = background.sources | ~prepared.good
-    places = blank_places(occupied, radius, np.random.default_rng([settings.seed, 0xB1A]))
+    places = blank_places(
+        occupied,
+        radius,
+        sources.apertures.annulus[1],
+        np.random.default_rng([settings.seed, 0xB1A]),
+    )
     frame = prepared.frame
     empty = blank_fluxes(frame.pixels, frame.bad, places, radius, apertures.annulus)
     inner, outer = apertures.annulus

@@ -21,7 +21,7 @@ from lightcurve.image.reduced import GUESS_FWHM, Prepared
 from lightcurve.phot.background import Background, measure_background
 from lightcurve.phot.detect import detect, single_pixels
 from lightcurve.phot.finder import as_filtered
-from lightcurve.phot.seeing import refuse_large_radii
+from lightcurve.phot.seeing import ANNULUS_FWHM, refuse_large_radii
 from lightcurve.phot.trails import find_trails
 from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.colour import describe_colour, settle_mosaic, split
@@ -161,6 +161,21 @@ def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> 
     )
 
 
+def without_patterns(
+    stars: Detections, shape: tuple[int, ...]
+) -> tuple[Detections, tuple[str, ...]]:
+    """Leave out what was found where it is so wide that none would have its sky on the frame.
+
+    That is the pattern of a sensor, or noise: measured as stars are, it costs minutes.
+    """
+    wide = float(np.median(stars.fwhm)) if len(stars) else 0.0
+    if 2 * ANNULUS_FWHM[1] * wide <= min(shape):
+        return stars, ()
+    note = f"no star found: {len(stars)} patches are {wide:.0f} px wide, too wide to have a sky"
+    places = {name: getattr(stars, name)[:0] for name in ("x", "y", "flux", "peak", "fwhm")}
+    return replace(stars, **places), (note,)
+
+
 def map_background(reading: Reading, settings: Settings) -> Prepared:
     """Measure the background and mark trails; tell every value the measuring rests on."""
     box = settings.image.background_box_px
@@ -171,10 +186,11 @@ def map_background(reading: Reading, settings: Settings) -> Prepared:
         background = measure_background(frame.pixels, frame.bad, box_px=box)
         # Among the brightest peaks were those of the trail: a plate solver must not be given them.
         stars = detect(frame.pixels, frame.bad, saturation_adu=reading.camera.saturation_adu)
+    stars, unlike = without_patterns(stars, frame.pixels.shape)
     fwhm = float(np.median(stars.fwhm)) if len(stars) else GUESS_FWHM
     frame, single = single_pixels_marked(frame, background, fwhm)
     seconds, source, assumed = _exposure(frame)
-    notes = (*reading.notes, *trail, *single, *assumed)
+    notes = (*reading.notes, *trail, *unlike, *single, *assumed)
     for note in notes:
         log.info("%s", note)
     values = (
@@ -206,13 +222,17 @@ def _read(path: Path, settings: Settings) -> RawFrame:
 
 
 def _refuse_nothing_to_see(frame: Frame) -> None:
-    """Refuse a frame of which no pixel is good, or all are alike."""
+    """Refuse a frame of which no pixel is good, all are alike, or there are two values: a mask."""
     good = frame.pixels[frame.bad == 0]
     if not good.size:
         words = ", ".join(f"{n} {name}" for name, n in count_pixels(frame.bad).items())
         raise FrameError(frame.path, f"no pixel is fit to be measured: {words}")
     if good.min() == good.max():
         msg = f"every pixel has the value {good[0]:g}: there is nothing to measure"
+        raise FrameError(frame.path, msg)
+    low, high = good.min(), good.max()
+    if not np.any((good > low) & (good < high)):
+        msg = f"every pixel is {low:g} or {high:g}: a mask, with no sky to measure"
         raise FrameError(frame.path, msg)
 
 

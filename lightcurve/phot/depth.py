@@ -28,9 +28,12 @@ __all__ = [
 SIGMAS = (3.0, 5.0, 10.0)
 PIXELS_AT_ONCE = 1e7  # of annuli
 N_BLANK = 2000
+MOST_PIXELS = 2e7  # of all annuli: of wide ones there are fewer, but
+FEWER_BLANK = 100  # whose scatter is known to 7 %
 MIN_BLANK = 30
 TRIES = 20
 CLIP_SIGMA = 4.0
+MOST_SEARCHED, FEWEST_SEARCHES = 5e7, 8  # pixels of frames with stars put in; wide ones are fewer
 APART_FWHM = 3.0  # of stars put in at one time, from the others' sky annuli
 FOUND_FWHM = 0.7
 MIN_FOUND_PX = 1.0
@@ -66,11 +69,12 @@ class Limits:
 
 
 def blank_places(
-    occupied: np.ndarray, margin: float, rng: np.random.Generator
+    occupied: np.ndarray, margin: float, reach: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw at most `N_BLANK` places x, y, (n,) each, on the frame where nothing is.
 
     They keep `margin`, pixels, from the edges and from sources and bad pixels, `occupied` (ny, nx).
+    reach : pixels, the outer radius of the annuli that are to be measured there.
     """
     from scipy.ndimage import uniform_filter
 
@@ -81,7 +85,8 @@ def blank_places(
     free = uniform_filter(occupied.astype(np.float32), side) < 0.5 / side**2
     x = rng.uniform(margin, nx - 1 - margin, TRIES * N_BLANK)
     y = rng.uniform(margin, ny - 1 - margin, TRIES * N_BLANK)
-    good = np.flatnonzero(free[np.rint(y).astype(int), np.rint(x).astype(int)])[:N_BLANK]
+    most = min(N_BLANK, max(int(MOST_PIXELS / (np.pi * reach**2)), FEWER_BLANK))
+    good = np.flatnonzero(free[np.rint(y).astype(int), np.rint(x).astype(int)])[:most]
     return x[good], y[good]
 
 
@@ -267,15 +272,15 @@ def measure_completeness(
 ) -> Completeness:
     """Put n stars of random magnitudes (brightest, faintest) into a frame, find and measure them.
 
-    As many at a time as stay apart from one another. A star that falls on a source counts: crowding
-    is part of the answer.
+    As many at a time as stay apart from one another, and of stars so wide that few do, fewer. A
+    star that falls on a source counts: crowding is part of the answer.
     """
     parts = []
     left = n
-    while left > 0:
+    for _ in range(max(int(MOST_SEARCHED / trial.pixels.size), FEWEST_SEARCHES)):
         x, y = _places(trial, rng)
         x, y = x[:left], y[:left]
-        if not len(x):
+        if not len(x):  # or none is left to be put in
             break
         left -= len(x)
         mag = rng.uniform(*mags, len(x))

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 MAX_STARS = 300
+MAX_PIXELS, BOX_FWHM, ENOUGH_STARS = 4e6, 6.0, 50  # of all boxes, their side; whatever that is
 ITERATIONS = 12
 MIN_STARS = 3
 WIDTH_FACTOR = 0.3602  # AstroImageJ's second moment over "width"; over FWHM a Gaussian's is 0.4247
@@ -92,9 +93,11 @@ def measure_widths(
         Above the sky, and of a pixel with the photon noise of the stars.
     good : (ny, nx) bool array
     x, y : (n,) float arrays
-        Isolated, unsaturated stars with a good signal, pixels; the first 300 are taken.
+        Isolated, unsaturated stars with a good signal, pixels; the first 300 are taken, of wide
+        ones fewer.
     """
-    stars = fit_moffats(light, variance, good, x[:MAX_STARS], y[:MAX_STARS], guess)
+    n = min(MAX_STARS, max(int(MAX_PIXELS / (BOX_FWHM * guess) ** 2), ENOUGH_STARS))
+    stars = fit_moffats(light, variance, good, x[:n], y[:n], guess)
     used = _clipped(stars.fwhm)
     shape = shape_over_field(stars, guess)
     n = int(used.sum())

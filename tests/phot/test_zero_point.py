@@ -229,7 +229,7 @@ def test_measured_limits_are_the_analytic_ones_on_white_noise() -> None:
     rng = np.random.default_rng(11)
     pixels, _, _ = frame(rng, shape=(600, 600), n_stars=20)
     background = mapped(pixels, unmarked(pixels))
-    x, y = blank_places(background.sources, 5.0, rng)
+    x, y = blank_places(background.sources, 5.0, 20.0, rng)
     fluxes = blank_fluxes(pixels, unmarked(pixels), (x, y), 4.0, (12.0, 20.0))
     limits = measure_limits(
         fluxes, radius_px=4.0, pixel_rms=float(np.median(background.rms)),
@@ -254,7 +254,7 @@ def test_limits_of_the_smallest_gain_are_numbers() -> None:
 
 
 def test_a_frame_without_blank_sky_has_no_measured_limit() -> None:
-    x, _ = blank_places(np.ones((200, 200), dtype=bool), 4.0, np.random.default_rng(1))
+    x, _ = blank_places(np.ones((200, 200), dtype=bool), 4.0, 20.0, np.random.default_rng(1))
     assert len(x) == 0
     limits = measure_limits(
         np.zeros(0), radius_px=4.0, pixel_rms=3.0, n_sky=500.0, gain_e_per_adu=1.0,
