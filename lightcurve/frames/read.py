@@ -221,6 +221,12 @@ def stripped(header: Header) -> Header:
     astropy.io.fits.Header
         A copy.
     """
+    # Cards that are no FITS are warned of anew; reading the frame has told of them.
+    kept, _ = quietly(lambda: _without_forbidden(header))
+    return kept
+
+
+def _without_forbidden(header: Header) -> Header:
     if "TFIELDS" in header:
         header = header.copy()
         del header["TFIELDS"]

@@ -181,8 +181,7 @@ def _frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
 
 def header_without_past(given: Header) -> Header:
     """Copy a header without what described its file's numbers, and without its WCS."""
-    # Cards that are no FITS are warned of anew; reading the frame has told of them.
-    header, _ = quietly(lambda: stripped(given))
+    header = stripped(given)
     for keyword in {key for key in header if key in PAST or OLD_WCS.fullmatch(key)}:
         header.remove(keyword, ignore_missing=True, remove_all=True)
     return header

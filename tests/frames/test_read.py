@@ -15,6 +15,7 @@ from astropy.io import fits
 
 from lightcurve.core.errors import FrameError, HeaderError
 from lightcurve.core.flags import PixelFlag
+from lightcurve.core.library_warnings import quietly
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames.planes import count_planes
 from lightcurve.frames.read import is_image_name, read_cards, read_frame, stripped
@@ -350,8 +351,9 @@ def test_cards_of_a_table_do_not_stay_beside_an_image():
 
 def test_cards_that_fits_forbids_are_not_copied():
     cards = (b"OBJECT  = 'WASP-12'", b"OBJCTDEC= '\x1b[31mred\x07'", b"MJDREF  ? 0.0 / [d]")
-    header = fits.Header.fromstring(b"".join(card.ljust(80) for card in cards))
+    text = b"".join(card.ljust(80) for card in cards)
+    header, _ = quietly(lambda: fits.Header.fromstring(text))
     kept = stripped(header)
-    assert set(kept) == {"OBJECT"}
+    assert list(kept) == ["OBJECT"]
     kept.update({"MJDREF": 1.0})
     fits.PrimaryHDU(SKY, kept).verify("exception")
