@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lightcurve.api import (
         export_run,
         fit_transit,
+        join_season,
         measure_night,
         read_light_curve,
         read_run,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from lightcurve.image.reduced import Reduced
     from lightcurve.night.fit_table import Fitted
     from lightcurve.night.reduced import Night
+    from lightcurve.season.story import Season
     from lightcurve.simulate.to_order import Simulated
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "Products",
     "Reduced",
     "Result",
+    "Season",
     "Settings",
     "Severity",
     "Simulated",
@@ -82,6 +85,7 @@ __all__ = [
     "__version__",
     "export_run",
     "fit_transit",
+    "join_season",
     "measure_night",
     "read_light_curve",
     "read_run",
@@ -93,7 +97,7 @@ __all__ = [
 ]
 _HOMES = {
     "lightcurve.api": (
-        *("export_run", "fit_transit", "measure_night", "read_light_curve"),
+        *("export_run", "fit_transit", "join_season", "measure_night", "read_light_curve"),
         *("reduce_image", "reduce_night", "reduce_nights", "simulate_night"),
         *("read_run", "tune_run"),
     ),
@@ -106,6 +110,7 @@ _HOMES = {
     "lightcurve.image.reduced": ("Reduced",),
     "lightcurve.night.fit_table": ("Fitted",),
     "lightcurve.night.reduced": ("Night",),
+    "lightcurve.season.story": ("Season",),
     "lightcurve.simulate.to_order": ("Simulated",),
 }
 

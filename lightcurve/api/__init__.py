@@ -22,6 +22,9 @@ from lightcurve.night.nights import reduce_nights as reduce_each
 from lightcurve.night.reduced import Night
 from lightcurve.night.story import reduce_night as reduce_folder
 from lightcurve.night.tune import tune_night
+from lightcurve.season.nights import Told
+from lightcurve.season.story import Season
+from lightcurve.season.story import join_season as join_curves
 from lightcurve.simulate.request import request_of
 from lightcurve.simulate.to_order import Simulated, simulate_request
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
@@ -254,6 +257,56 @@ def fit_transit(
     read = curve if isinstance(curve, LightCurve) else read_light_curve(curve)
     known = Known(exposure_s=exposure, filter=filter)
     return fit_light_curve(read, need_planet(settled), settled, known=known)
+
+
+def join_season(
+    tables: Sequence[AnyPath],
+    out: AnyPath = "lightcurve-season",
+    *,
+    filters: Sequence[str] = (),
+    exposure: float | None = None,
+    depth_by_filter: bool = False,
+    sample: bool = False,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Season:
+    """Join many light curves of one planet to its ephemeris: ``lightcurve season``.
+
+    Parameters
+    ----------
+    tables : sequence of path-like
+        Run folders, folders of them, and tables.
+    filters : sequence of str
+        ``FILTER`` of all, or ``NAME=FILTER``.
+    exposure : float, optional
+        Seconds, of tables that do not tell.
+    depth_by_filter, sample : bool
+        Whether Rp/R* is each filter's own, and whether the joint posterior is sampled.
+    settings, **options
+        As for `reduce_night`; the options are those of ``lightcurve season``, such as ``planet``.
+    progress : callable, optional
+        As for `reduce_night`.
+
+    Returns
+    -------
+    Season
+        With ``times``, ``ephemeris``, ``timing``, ``judged``, ``nights`` and ``products``.
+
+    Raises
+    ------
+    LightcurveError
+        When there is nothing to read, no planet is known, or no light curve shows its transit.
+    """
+    return join_curves(
+        [Path(table) for table in tables],
+        settings_of_keywords("season", settings, options),
+        Path(out),
+        Told(filters=tuple(filters), exposure_s=exposure),
+        depth_by_filter=depth_by_filter,
+        sample=sample,
+        progress=progress or silent,
+    )
 
 
 def read_run(run: AnyPath) -> Night:

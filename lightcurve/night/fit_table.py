@@ -44,6 +44,7 @@ from lightcurve.tables.run_folder import read_record
 from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.fit import solve_curve
 from lightcurve.transit.fit_values import planet_values
+from lightcurve.transit.mistakes import Mistake, clock_mistakes, explain
 from lightcurve.transit.solve import Solution
 
 if TYPE_CHECKING:
@@ -57,11 +58,13 @@ __all__ = [
     "fit_light_curve",
     "fit_table",
     "need_planet",
+    "take_points",
 ]
 
 SAME_STAR_DEG = 0.1  # wide of all proper motions and of a plate solution gone slightly wrong
 log = logging.getLogger(__name__)
 OURS = "lightcurve.csv"
+CLOCK_ERROR_S = 1.0  # of times that some program worked out
 CLOCK_TOLERANCE_S = 20.0  # geocentre for observer, and old tables' precession, cost less
 
 
@@ -271,14 +274,18 @@ def need_planet(settings: Settings, record: Mapping[str, Any] | None = None) -> 
 
 def in_order(curve: LightCurve) -> LightCurve:
     """Put the points in the order of time; those without a time come last."""
-    order = np.argsort(curve.bjd_tdb, kind="stable")
+    return take_points(curve, np.argsort(curve.bjd_tdb, kind="stable"))
+
+
+def take_points(curve: LightCurve, rows: np.ndarray) -> LightCurve:
+    """Take some points of a light curve; rows: (m,) int array, in the order wanted."""
     arrays = ("file", "jd_utc", "bjd_tdb", "flux", "flux_err", "target_flux", "comparison_flux")
     return replace(
         curve,
-        **{name: getattr(curve, name)[order] for name in (*arrays, "flags")},
-        covariates={name: values[order] for name, values in curve.covariates.items()},
-        columns={name: values[order] for name, values in curve.columns.items()},
-        stars=curve.stars and curve.stars.at(order),
+        **{name: getattr(curve, name)[rows] for name in (*arrays, "flags")},
+        covariates={name: values[rows] for name, values in curve.covariates.items()},
+        columns={name: values[rows] for name, values in curve.columns.items()},
+        stars=curve.stars and curve.stars.at(rows),
     )
 
 
@@ -321,6 +328,11 @@ def _dilution(record: Mapping[str, Any]) -> Dilution | None:
     return Dilution(**record["dilution"]) if "dilution" in record else None
 
 
+def _mistakes(bjd: np.ndarray, planet: Planet) -> list[Mistake]:
+    """List what mistakes would do to BJD_TDB, (n,)."""
+    return clock_mistakes(float(np.nanmedian(bjd)), planet.ra_deg, planet.dec_deg, 0.0)
+
+
 def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:
     """Find where the light was collected.
 
@@ -352,7 +364,7 @@ def with_barycentric_times(
         place = "the observatory" if site else "the centre of the Earth (21 ms at most)"
         note = f"times: BJD_TDB worked out from JD_UTC for {place} and {planet.name}"
         return replace(curve, bjd_tdb=worked_out), note
-    note = _check_times(curve, worked_out, planet.name)
+    note = _check_times(curve, worked_out, planet)
     empty = has_jd & ~has_bjd
     if not empty.any():
         return curve, note
@@ -363,17 +375,20 @@ def with_barycentric_times(
     return replace(curve, bjd_tdb=time, covariates=covariates), note
 
 
-def _check_times(curve: LightCurve, worked_out: np.ndarray, name: str) -> str:
+def _check_times(curve: LightCurve, worked_out: np.ndarray, planet: Planet) -> str:
     """Compare BJD_TDB of a table with that of its JD_UTC, where rows have both."""
     off = (curve.bjd_tdb - worked_out)[np.isfinite(curve.bjd_tdb) & np.isfinite(worked_out)]
     if not off.size:
         return "times: BJD_TDB as in the table, in no row with a JD_UTC to check it by"
     seconds = float(np.median(off)) * DAY_S
     if abs(seconds) > CLOCK_TOLERANCE_S:
+        told = explain(seconds / DAY_S, CLOCK_ERROR_S / DAY_S, _mistakes(worked_out, planet))
+        why = " or ".join(one.words for one in told) or (
+            "wrong coordinates, or one marks the start of exposures and the other the middle"
+        )
         msg = (
-            f"BJD_TDB is {seconds:+.0f} s off what JD_UTC gives for {name}: wrong coordinates, or "
-            "one marks the start of exposures and the other the middle; --time picks a column "
-            "(in Python: time=), and `lightcurve recompute` looks for the mistake"
+            f"BJD_TDB is {seconds:+.0f} s off what JD_UTC gives for {planet.name}: {why}; --time "
+            "picks a column (in Python: time=), and `lightcurve recompute` looks for the mistake"
         )
         raise InputError(msg, file=curve.source.table if curve.source else "")
     seconds = round(seconds, 1) + 0.0  # no -0.0

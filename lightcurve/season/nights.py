@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
@@ -16,12 +16,20 @@ import numpy as np
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import LightCurve, Planet, TransitFit
 from lightcurve.core.errors import InputError, LightcurveError
+from lightcurve.core.flags import NO_POINT
 from lightcurve.core.guard import guard, reason_of
 from lightcurve.core.progress import Progress
 from lightcurve.core.settings import Settings
-from lightcurve.night.fit_table import Known, check_place, fit_light_curve, need_planet
+from lightcurve.night.fit_table import (
+    Known,
+    check_place,
+    fit_light_curve,
+    need_planet,
+    take_points,
+)
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_folder import read_record
+from lightcurve.transit.ephemeris import MARGIN_SIGMA, predict_transit, transit_duration
 from lightcurve.transit.model import WAVELENGTH_NM
 from lightcurve.transit.solve import Solution
 
@@ -29,6 +37,7 @@ __all__ = ["Told"]
 
 OURS = "lightcurve.csv"
 TABLES = {".csv", ".dat", ".ecsv", ".fits", ".tbl", ".tsv", ".txt", ".xls"}
+REACH = 1.5  # durations from mid-transit, of light curves of many: one on either side
 MOST = 0.8  # of the points: some frames are left out of one table and not of another
 log = logging.getLogger(__name__)
 
@@ -148,32 +157,79 @@ def fit_nights(
     tables: Sequence[Path], planet: Planet, settings: Settings, told: Told, progress: Progress
 ) -> Iterator[SeasonNight]:
     """Fit each light curve by itself; what cannot be read or fitted says why, and others go on."""
+    plain = settings.model_copy(update={"fit": settings.fit.model_copy(update={"sample": False})})
     pairs = list(zip(tables, label_all(tables), strict=True))
     for table, label in progress(pairs, "fitting nights", len(pairs)):
         log.info("%s", label)
         try:
             with guard(partial(InputError, file=label)):
-                yield _fit_night(table, label, planet, settings, told)
+                curve, record = _read(table, planet, told)
+                parts = cut_transits(curve, planet, label)
         except LightcurveError as error:
-            reason = reason_of(error, label, table.name)
-            log.warning("%s: %s", label, reason)
-            yield SeasonNight(label, table, reason)
+            yield _refused(label, table, error)
+            continue
+        for name, part in parts:
+            try:
+                with guard(partial(InputError, file=name)):
+                    night = _fit(name, table, part, (planet, plain, told), record)
+            except LightcurveError as error:
+                night = _refused(name, table, error)
+            yield night
 
 
-def _fit_night(
-    table: Path, label: str, planet: Planet, settings: Settings, told: Told
-) -> SeasonNight:
-    """Read a light curve and fit it; raises LightcurveError where either cannot be."""
+def _refused(label: str, table: Path, error: LightcurveError) -> SeasonNight:
+    reason = reason_of(error, label, table.name)
+    log.warning("%s: %s", label, reason)
+    return SeasonNight(label, table, reason)
+
+
+def _read(table: Path, planet: Planet, told: Told) -> tuple[LightCurve, dict[str, Any]]:
+    """Read a light curve, and what the record of its run says of the night."""
     record = _record(table)
     curve = read_curve(table, told.choice, star=(planet.ra_deg, planet.dec_deg))
     check_place(table, told.choice or ColumnChoice(), planet, record)
+    return curve, record
+
+
+def cut_transits(curve: LightCurve, planet: Planet, label: str) -> list[tuple[str, LightCurve]]:
+    """Cut a light curve of several transits into one of each, as far as half a period at most.
+
+    Each gets the label with its epoch. One with points in a single predicted transit stays whole.
+    """
+    time = np.where(np.isfinite(curve.bjd_tdb), curve.bjd_tdb, curve.jd_utc)
+    epoch = np.round((time - planet.t0_bjd_tdb) / planet.period_days)
+    off = np.abs(time - planet.t0_bjd_tdb - epoch * planet.period_days)
+    good = np.isfinite(off) & np.isfinite(curve.flux) & ((curve.flags & int(NO_POINT)) == 0)
+    inside = good & (off < transit_duration(planet) / 2)
+    seen = np.unique(epoch[inside])
+    if len(seen) < 2:
+        return [(label, curve)]
+    parts = []
+    for one in seen:
+        error = np.nan_to_num(
+            predict_transit(planet, float(time[inside & (epoch == one)][0])).mid_err
+        )
+        reach = REACH * transit_duration(planet) + MARGIN_SIGMA * error
+        rows = np.flatnonzero((epoch == one) & (off < reach))
+        parts.append((f"{label}, epoch {int(one)}", take_points(curve, rows)))
+    return parts
+
+
+def _fit(
+    label: str,
+    table: Path,
+    curve: LightCurve,
+    by: tuple[Planet, Settings, Told],
+    record: Mapping[str, Any],
+) -> SeasonNight:
+    """Fit a light curve; raises LightcurveError where it cannot be."""
+    planet, settings, told = by
     name, where = told.filter_of(label), "option --filter"
     of_table = curve.source.filter if curve.source else ""
     if name is None and not (record.get("filter") or of_table):
-        name, where = _in_name(label), "the table's name"
+        name, where = _in_name(table), "the table's name"
     known = Known(told.choice, told.exposure_s, name, where)
-    plain = settings.model_copy(update={"fit": settings.fit.model_copy(update={"sample": False})})
-    fitted = fit_light_curve(curve, planet, plain, known=known, record=record)
+    fitted = fit_light_curve(curve, planet, settings, known=known, record=record)
     exposure, band = fitted.values
     seconds = exposure.value if isinstance(exposure.value, int | float) else 0.0
     notes = (*map(str, (exposure, band)), *(note.text for note in fitted.fit.notes))
@@ -183,9 +239,9 @@ def _fit_night(
     )  # fmt: skip
 
 
-def _in_name(label: str) -> str | None:
+def _in_name(table: Path) -> str | None:
     """Find a filter between the underscores of a name, as TESS follow-up has it."""
-    words = Path(label).stem.split("_")[1:]
+    words = (table.parent.name if table.name == OURS else table.stem).split("_")[1:]
     return next((word for word in words if word in WAVELENGTH_NM), None)
 
 

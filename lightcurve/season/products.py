@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["mid_time_rows"]
 
 MINUTES = 1440.0
+PLUS_MINUS = r"\pm"
+LATEX = {c: "\\" + c for c in "#$%&_{}"} | {"\\": "/", "~": "-", "^": r"\^{}"}
 UNKNOWN = "unknown"  # as a filter
 MID_TIMES = (
     "epoch", "mid_time_bjd_tdb", "mid_time_err_days", "o_minus_c_minutes", "o_minus_c_err_minutes",
@@ -97,9 +99,10 @@ def write_season(out: Path, season: Season) -> Products:
         "mid_times.csv": write_text(
             out / "mid_times.csv", csv_text(MID_TIMES, [list(row.values()) for row in rows])
         ),
+        "mid_times.tex": write_text(out / "mid_times.tex", latex_table(season, rows)),
         "figures/o_minus_c.png": save_o_minus_c(
             out / "figures" / "o_minus_c.png", o_minus_c(season), title=title,
-            facts=[words(season.ephemeris), f"mid-times: {timing_words(season.timing)}"],
+            facts=[words_of(season.ephemeris), f"mid-times: {timing_words(season.timing)}"],
         ),
         "figures/folded.png": save_folded(
             out / "figures" / "folded.png", folded, lines, title=title
@@ -153,6 +156,26 @@ def posterior_values(sampled: Sampled | None) -> dict[str, Any] | None:
         for name, (lower, value, upper) in zip(sampled.joint.names, points.tolist(), strict=True)
     }
     return {**told, **sampled.posterior.diagnostics()}
+
+
+def latex_table(season: Season, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Lay the mid-times that the ephemeris is made of out as papers print them."""
+    head = r"Epoch & Mid-time (BJD$_\mathrm{TDB}$) & $O-C$ (min) & Filter & Source"
+    lines = [r"\begin{tabular}{rlrll}", r"\hline", head + r" \\", r"\hline"]
+    for row in rows:
+        if row["used"]:
+            mid = _number(row["mid_time_bjd_tdb"], row["mid_time_err_days"], "")
+            late = _number(row["o_minus_c_minutes"], row["o_minus_c_err_minutes"], "")
+            values = (f"${v.replace('+-', PLUS_MINUS)}$" for v in (mid, late))
+            words = (_escaped(row[name] or UNKNOWN) for name in ("filter", "source"))
+            lines.append(" & ".join([str(row["epoch"]), *values, *words]) + r" \\")
+    told = _escaped(f"{season.planet.name}: {words_of(season.ephemeris)}")
+    return "\n".join([f"% {told}", *lines, r"\hline", r"\end{tabular}", ""])
+
+
+def _escaped(text: str) -> str:
+    """Escape what LaTeX takes for its own."""
+    return "".join(LATEX.get(letter, letter) for letter in text)
 
 
 def _epochs(season: Season) -> int:
@@ -232,7 +255,7 @@ def _number(value: float, error: float, unit: str) -> str:
     return in_words(Parameter(value, value - error, value + error, unit))
 
 
-def words(one: Ephemeris) -> str:
+def words_of(one: Ephemeris) -> str:
     """Say an ephemeris as it is printed."""
     t0, period = (math.sqrt(v) for v in np.diag(one.cov))
     return f"T0 {_number(one.t0, t0, 'BJD_TDB')}, period {_number(one.period, period, 'd')}"

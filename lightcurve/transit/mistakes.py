@@ -13,7 +13,7 @@ from lightcurve.core.times import bjd_tdb, hjd_utc, tt_minus_utc_s
 from lightcurve.transit.times import Ephemeris, Times, fit_ephemeris, with_known
 from lightcurve.transit.variation import MINUTES, weigh_all
 
-__all__ = ["Judged", "Mistake", "clock_mistakes", "judge_times"]
+__all__ = ["Judged", "Mistake", "clock_mistakes", "explain", "judge_times"]
 
 WORTH_NAMING = 3.5  # sigma: one of 30 nights in 70 seasons by chance
 WRONG, MOST = 0.02, 12  # of clocks, and in a season
@@ -62,6 +62,7 @@ def clock_mistakes(bjd: float, ra_deg: float, dec_deg: float, exposure_s: float)
     jd = bjd - (float(bjd_tdb(bjd, *star, None)) - bjd)
     tdb = float(tt_minus_utc_s(jd)) / DAY_S
     light = float(bjd_tdb(jd, *star, None)) - jd - tdb
+    nowhere = float(bjd_tdb(jd, 0.0, 0.0, None)) - jd - tdb
     sun = float(hjd_utc(jd, *star, None)) - jd
     half = exposure_s / 2 / DAY_S
     zones = (
@@ -80,6 +81,7 @@ def clock_mistakes(bjd: float, ra_deg: float, dec_deg: float, exposure_s: float)
         Mistake("JD_UTC taken for BJD_TDB", -light - tdb),
         Mistake("no correction for light travel", -light),
         Mistake("light travel corrected for twice", light),
+        Mistake("light travel of a star at RA 0, Dec 0", nowhere - light),
         Mistake("BJD_TDB taken for JD_UTC, and corrected again", light + tdb),
         *(ends if half else ()),
         *zones,
@@ -90,16 +92,17 @@ def clock_mistakes(bjd: float, ra_deg: float, dec_deg: float, exposure_s: float)
 
 
 def explain(
-    late: float, error: float, period: float, mistakes: Sequence[Mistake]
+    late: float, error: float, mistakes: Sequence[Mistake], period: float = math.inf
 ) -> tuple[Mistake, ...]:
     """Find the mistakes of an offset's size, at most two, the likeliest first.
 
-    late, error, period: days. A mistake so small that it hides in the error explains nothing, nor
-    does anything where the error is so large that some mistake always fits.
+    late, error, period: days; offsets are counted up to half the period. A mistake so small that it
+    hides in the error explains nothing, nor does anything where the error is so large that some
+    mistake always fits.
     """
 
     def away(one: Mistake) -> float:
-        return abs((late - one.days + period / 2) % period - period / 2) / error
+        return abs(math.remainder(late - one.days, period)) / error
 
     known = [one for one in mistakes if abs(one.days) > ALIKE * error]
     near = sorted((one for one in known if away(one) < ALIKE), key=away)
@@ -126,7 +129,7 @@ def judge_times(times: Times, known: Ephemeris, mistakes: Sequence[Sequence[Mist
     kept = max(choices, key=lambda choice: choice[0])[1]
     words, held = [], [_hold(times, k, kept, known) for k in range(n)]
     for k, (late, error) in enumerate(held):
-        told = explain(late, error, known.period, mistakes[k])
+        told = explain(late, error, mistakes[k], known.period)
         odd = not kept[k] or abs(late) > WORTH_NAMING * error
         words.append(_words(late, error, told, kept=bool(kept[k])) if odd else "")
     lates, errors = np.transpose(held)

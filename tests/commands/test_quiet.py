@@ -24,6 +24,7 @@ JUNK = {
     "solve": "{frame} {blank}",
     "measure": "{junk} --target 10,10 --out {out}",
     "fit": "{frame} --planet {frame}",
+    "season": "{one} {frame} --target HAT-P-32b --offline --out {out}",
     "export": "aavso {junk}",
     "tune": "{junk}",
     "plot": "{junk}",

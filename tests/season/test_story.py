@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+import lightcurve as lc
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.settings import Settings
 from lightcurve.season.nights import Told
@@ -87,6 +88,9 @@ def test_products_hold_the_same_numbers(season):
     content = json.loads((folder / "season.json").read_text())
     assert content["ephemeris"]["period_days"] == season.ephemeris.period
     assert len(content["nights"]) == 8
+    latex = (folder / "mid_times.tex").read_text()
+    assert latex.count("pm") == 2 * len(EPOCHS)
+    assert r"n2\_V.csv" in latex or "again.csv" in latex
     for name in ("o_minus_c", "folded"):
         assert (folder / "figures" / f"{name}.png").stat().st_size > 10_000
 
@@ -111,3 +115,14 @@ def test_the_filter_of_a_table_counts_before_its_name(tmp_path):
     settings = Settings(target={"planet_file": planet_file(tmp_path)})
     (night,) = join_season([table], settings, tmp_path / "out").nights
     assert night.filter == "rp"
+
+
+def test_a_light_curve_of_many_transits_is_cut_into_them(tmp_path):
+    rng = np.random.default_rng(4)
+    long, *others = (write_curve(tmp_path / f"{k}.csv", T0 + k * PERIOD, rng) for k in range(4))
+    long.write_text(long.read_text() + "".join(p.read_text().split("\n", 1)[1] for p in others))
+    season = lc.join_season([long], tmp_path / "out", planet=planet_file(tmp_path), filters=["V"])
+    assert season.times.epoch.tolist() == [0, 1, 2, 3]
+    assert len({night.label for night in season.nights}) == 4
+    assert {night.filter for night in season.nights} == {"V"}
+    assert np.all(np.abs(season.times.mid - T0 - PERIOD * np.arange(4)) < 4 * season.times.error)
