@@ -179,7 +179,7 @@ def fit_nights(
 
 def _refused(label: str, table: Path, error: LightcurveError) -> SeasonNight:
     reason = reason_of(error, label, table.name)
-    log.warning("%s: %s", label, reason)
+    log.info("%s: %s", label, reason)
     return SeasonNight(label, table, reason)
 
 
@@ -258,7 +258,7 @@ def without_repeats(nights: Iterable[SeasonNight]) -> Iterator[SeasonNight]:
             yield night
         else:
             reason = f"has the frames of {again.label} again: counted once"
-            log.warning("%s: %s", night.label, reason)
+            log.info("%s: %s", night.label, reason)
             yield SeasonNight(night.label, night.path, reason)
 
 

@@ -173,10 +173,13 @@ def _hold(times: Times, k: int, rest: np.ndarray, known: Ephemeris) -> tuple[flo
 
 
 def _off_consensus(times: Times, known: Ephemeris) -> np.ndarray:
-    """Sigmas from the line through two mid-times that agrees with most of all, (n,)."""
+    """Sigmas from the line through two mid-times that agrees with most of all, (n,).
+
+    Of few mid-times, from the ephemeris known, moved to their median.
+    """
     away, error, epoch = times.mid - known.at(times.epoch), times.error, times.epoch
     best, least = np.abs(away - np.median(away)) / error, math.inf
-    for i in range(len(away)):
+    for i in range(len(away) if len(away) >= ENOUGH else 0):
         for j in range(i):
             if epoch[i] == epoch[j]:
                 continue

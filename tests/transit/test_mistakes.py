@@ -56,6 +56,13 @@ def test_one_wrong_clock_among_twelve_is_named_and_left_out(late_s, sigma_s, wor
     assert not any(found.words[:4] + found.words[5:])
 
 
+def test_one_wrong_clock_among_three_is_told_by_the_ephemeris_known():
+    late = np.array([0.0, 0.0, 1 / 24])
+    found = judged(np.array([1, 1, 2]), late, 40 * SECOND, np.random.default_rng(1))
+    assert found.kept.tolist() == [True, True, False]
+    assert "UTC+1 h" in found.words[2]
+
+
 def test_two_wrong_clocks_do_not_shield_each_other():
     rng = np.random.default_rng(7)
     late = np.zeros(7)
