@@ -203,6 +203,8 @@ def parsed() -> argparse.Namespace:
 
 def main() -> None:
     asked = parsed()
+    # Shells let what runs in the background ignore it, and programs inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     rng = random.Random(asked.seed)  # noqa: S311  (moments, no secrets)
     with tempfile.TemporaryDirectory() as name:
         bench = prepare(Path(name))
