@@ -13,18 +13,21 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, TypeVar
 
 __all__ = ["warm_to_draw"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+log = logging.getLogger(__name__)
+PATIENCE_S = 120.0  # until what is waited for is named
 BROKEN = (EOFError, OSError)  # what a pipe says whose other end is no more
 # Whoever ends the program tells a whole group: these processes end when the one that started them
 # does, and none of them has a word to say.
@@ -70,7 +73,7 @@ def spread(tasks: Iterable[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T
             for one in fresh:  # all load what they need before the first is waited for
                 one.send(do)
                 one.send(at_work[one])
-            ready = connection.wait([one.pipe for one in at_work])
+            ready = _answers(at_work)
             for one in [one for one in at_work if one.pipe in ready]:
                 task, result = at_work[one], _answer(one)
                 if result is not None and waiting:
@@ -83,6 +86,30 @@ def spread(tasks: Iterable[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T
     finally:
         for one in at_work:
             one.end()
+
+
+def _answers(at_work: Mapping[_Worker, object]) -> list[object]:
+    """Wait for pipes with an answer. Where none comes, say once in a while what is waited for.
+
+    A slow machine is waited for as long as it takes; a process that somebody has stopped can be
+    killed, and its work is tried again.
+    """
+    patience = PATIENCE_S
+    while not (ready := connection.wait([one.pipe for one in at_work], patience)):
+        for one, task in at_work.items():
+            log.warning(
+                "no answer for %.0f s from process %d, which is at %s: if it is stopped, "
+                "`kill -CONT %d` lets it go on", patience, one.process.pid, _named(task),
+                one.process.pid,
+            )  # fmt: skip
+        patience *= 2
+    return list(ready)
+
+
+def _named(task: object) -> str:
+    """Name frames, or whatever else a process was given."""
+    parts = task if isinstance(task, list | tuple) else (task,)
+    return ", ".join(one.name if isinstance(one, Path) else str(one) for one in parts[:3])
 
 
 def _answer(worker: _Worker) -> Any:

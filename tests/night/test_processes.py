@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lightcurve.night import processes
 from lightcurve.night.processes import FORKS, LOADED, spread, warm
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -60,6 +62,12 @@ def hear(_: int) -> bool:
 
 def has_loaded(name: str) -> bool:
     return name in sys.modules
+
+
+def stop_at_three(path: Path) -> str:
+    if path.name == "3":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return path.name
 
 
 def refuse(number: int) -> int:
@@ -135,3 +143,23 @@ def wait_for(done, most_s: float = 60.0) -> None:
     while not done():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal")
+def test_who_is_stopped_is_named_and_goes_on_when_told(monkeypatch) -> None:
+    monkeypatch.setattr(processes, "PATIENCE_S", 0.2)
+    said: list[str] = []
+
+    class Continue(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+            os.kill(record.args[1], signal.SIGCONT)
+
+    handler = Continue()
+    processes.log.addHandler(handler)
+    try:
+        done = dict(spread([Path("a", str(k)) for k in range(5)], stop_at_three, 1))
+    finally:
+        processes.log.removeHandler(handler)
+    assert [done[Path("a", str(k))] for k in range(5)] == list("01234")
+    assert any(" at 3:" in one for one in said)
