@@ -101,21 +101,12 @@ def normalise(
     error = undated or two or _set_time(values, cards, path, settings, warnings)
     if plane is not None and kind not in TIMELESS:
         error = _set_plane(values, whole, Path(path), plane, settings.time, error)
-    known = values.get("start_jd_utc") or values.get("mid_jd_utc")
-    pointing, said = read_pointing(cards, known and known[0])
-    if pointing:
-        values["ra_deg"] = pointing.ra_deg, pointing.source
-        values["dec_deg"] = pointing.dec_deg, pointing.source
-        guessed += ("ra_deg",) if pointing.doubtful else ()
-    scale, more = read_scale(cards, (values["binning"] or (None,))[0])
-    values["scale_arcsec"] = scale
-    ra_deg, dec_deg = (pointing.ra_deg, pointing.dec_deg) if pointing else (None, None)
+    said, doubtful = _set_places(values, cards, settings)
+    guessed += ("ra_deg",) if doubtful else ()
     values["mosaic"], of_mosaic = _mosaic(cards, shape, settings.camera)
-    moment = Moment(known and known[0], ra_deg, dec_deg, _local_offset(cards))
     done, source = read_state(cards)
-    values["site"], about_site = read_site(cards, moment, settings.site)
     guessed = _fill(values, cards, guessed, warnings, raw=not done and not is_stack(cards))
-    warnings += [*said, *more, *about_site, *of_mosaic, *_treated(done, source)]
+    warnings += [*said, *of_mosaic, *_treated(done, source)]
     held = {name: value[0] for name, value in values.items() if value}
     sources = {name: value[1] for name, value in values.items() if value}
     uncertainty = held.pop("time_uncertainty_s", 0.0)
@@ -131,6 +122,25 @@ def normalise(
         pedestal_adu=read_pedestal(cards),
     )
     return exposure, error
+
+
+def _set_places(
+    values: dict[str, Value | None], cards: Cards, settings: Settings
+) -> tuple[list[str], bool]:
+    """Settle direction, scale and site; what is odd of them, and whether the direction is a guess.
+
+    The clock has to be settled: site and direction are held against it.
+    """
+    known = values.get("start_jd_utc") or values.get("mid_jd_utc")
+    pointing, said = read_pointing(cards, known and known[0])
+    ra_deg, dec_deg = (pointing.ra_deg, pointing.dec_deg) if pointing else (None, None)
+    if pointing:
+        values["ra_deg"], values["dec_deg"] = (ra_deg, pointing.source), (dec_deg, pointing.source)
+    scale, more = read_scale(cards, (values["binning"] or (None,))[0])
+    moment = Moment(known and known[0], ra_deg, dec_deg, _local_offset(cards))
+    site, about_site = read_site(cards, moment, settings.site)
+    values["scale_arcsec"], values["site"] = scale, site
+    return [*said, *more, *about_site], bool(pointing and pointing.doubtful)
 
 
 def warn_of_no_time(exposure: Exposure, error: HeaderError | None) -> Exposure:

@@ -200,8 +200,9 @@ def shrink_frame(raw: RawFrame, small: SmallMasters, factor: int) -> Frame:
     factor: side of the squares that become one pixel.
     Bad pixels are left out of the averages; bad is what has fewer good pixels than bad ones.
     """
-    bad, holes = shrink_bits(raw.bad, factor) | small.small_bits, small.holes
-    if unusable(np.bitwise_or.reduce(raw.bad, axis=None)):
+    own = shrink_bits(raw.bad, factor)
+    bad, holes = own | small.small_bits, small.holes
+    if unusable(np.bitwise_or.reduce(own, axis=None)):
         holes = _find_holes(raw.bad | small.bits, bad, small.masters, factor)
     pixels = np.empty(bad.shape, np.float32)
     reduction = plan_reduction(raw, small.masters, bad.shape)

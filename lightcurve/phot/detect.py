@@ -407,8 +407,8 @@ def _describe(light: Light, y: np.ndarray, x: np.ndarray) -> Detections:
     sigma = float(np.nanmedian(width))
     dx, dy = windowed_centroid(box, max(sigma, 0.8), iterations=QUICK)
     offset = np.arange(-HALF_BOX, HALF_BOX + 1)
-    radius = np.hypot(offset[None, :, None] - dy[:, None, None], offset - dx[:, None, None])
-    inside = np.where(radius < HALF_BOX, box, 0.0)
+    u, v = offset - dx[:, None], offset - dy[:, None]
+    inside = np.where(u[:, None] ** 2 + v[:, :, None] ** 2 < HALF_BOX**2, box, 0.0)
     # In coarse grains many stars are this near to an edge: what is there of them must do.
     flux = inside.sum(axis=(1, 2)) if grain == 1 else np.nansum(inside, axis=(1, 2))
     peak = np.nanmax(gather(light.pixels, x, y, 1), axis=(1, 2))
