@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightcurve.phot.cutouts import nearest_pixel
+from lightcurve.phot.aperture import circle_sums, sparse_sums
+from lightcurve.phot.cutouts import gather, nearest_pixel
 
 
 def test_who_is_beyond_the_frame_has_the_pixel_at_its_rim():
@@ -13,3 +14,22 @@ def test_who_is_beyond_the_frame_has_the_pixel_at_its_rim():
     row, column = nearest_pixel(x, y, (5, 10))
     assert row.tolist() == [1, 4, 4, 0, 2]
     assert column.tolist() == [2, 0, 9, 9, 0]
+
+
+def test_squares_are_the_same_beside_one_that_reaches_over_the_edge():
+    image = np.arange(600.0).reshape(20, 30)
+    x, y = np.array([2, 15, 27]), np.array([17, 9, 2])
+    inside = gather(image, x, y, 2)
+    beside = gather(image, np.append(x, 0), np.append(y, 19), 2)
+    np.testing.assert_array_equal(beside[:3], inside)
+    np.testing.assert_array_equal(inside[1], image[7:12, 13:18])
+    assert np.isnan(beside[3]).sum() == 16
+
+
+def test_few_pixels_are_summed_as_all_are_but_for_the_part_of_those_at_the_rim():
+    rng = np.random.default_rng(1)
+    image = np.where(rng.random((60, 80)) < 0.02, np.float32(100), np.float32(0))
+    x, y, radii = rng.uniform(-3, 83, 40), rng.uniform(-3, 63, 40), np.array([2.0, 4.5, 7.0])
+    off = sparse_sums(image, x, y, radii) - circle_sums(image, x, y, radii)
+    assert np.abs(off).max() < 25
+    assert abs(off.mean()) < 1
