@@ -294,12 +294,12 @@ def json_text(value: Any, indent: int | None = None) -> str:
 
 def _plain(value: Any) -> Any:
     """Turn arrays, numpy scalars, paths and what is not finite into what JSON knows."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
+    if isinstance(value, (str, int, bool, type(None))):
+        return value
     if isinstance(value, float):
         return value if abs(value) < float("inf") else None
-    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    return _plain(value.tolist()) if hasattr(value, "tolist") else str(value)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
+from xml.sax.saxutils import escape
 
 import numpy as np
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 GOOD_SNR, MARGINAL_SNR = 5.0, 3.0
 MAX_SERVICE_COLUMNS = 14
 SYSTEM = "icrs"
+ODD_NUMBERS = {"nan": "NaN", "inf": "+InF", "-inf": "-InF"}  # as VOTable writes them
 COLUMN_UCDS = {
     "id": "meta.id;meta.main", "x": "pos.cartesian.x;instr.det", "y": "pos.cartesian.y;instr.det",
     "xy_err": "stat.error;pos.cartesian;instr.det", "ra": "pos.eq.ra;meta.main",
@@ -117,7 +120,8 @@ def _add_light(table: Table, sources: Sources) -> None:
     doubtful = (sources.flags & (UNUSABLE | Flag.UNSURE)) != 0
     quality[(quality == Quality.GOOD) & doubtful] = Quality.MARGINAL
     quality[np.isin(sources.looks.look, (Look.SHARP, Look.SPIKE))] = Quality.POOR
-    words = np.array([describe(int(bits)) for bits in sources.flags], dtype=str)
+    kinds, of_which = np.unique(sources.flags, return_inverse=True)
+    words = np.array([describe(int(bits)) for bits in kinds], dtype=str)[of_which]
     _add(
         table, "snr", snr, None,
         "Signal to noise through a filter as wide as the stars, in which the threshold is; of "
@@ -292,7 +296,30 @@ def write_votable(
         column.ucd = ucd_of(column.name)
     if solved:
         _add_system(content, element, summary.get("mid_jd_utc"))
-    content.to_xml(file)
+    # The library asks of every cell anew how it is written: that takes longer than all the rest.
+    element.array = element.array[:0]
+    frame = BytesIO()
+    content.to_xml(frame)
+    before, end, after = frame.getvalue().rpartition(b"</TABLE>")
+    file.write(before + _data_of(bare).encode() + end + after)
+
+
+def _data_of(table: Table) -> str:
+    """Write the rows of a table without masked values as VOTable has them."""
+    columns = [_cells(np.asarray(column)) for column in table.itercols()]
+    rows = "".join(
+        f"<TR><TD>{'</TD><TD>'.join(cells)}</TD></TR>\n" for cells in zip(*columns, strict=True)
+    )
+    return f"<DATA><TABLEDATA>\n{rows}</TABLEDATA></DATA>\n"
+
+
+def _cells(values: np.ndarray) -> list[str]:
+    """Write values, (n,), so that each is read as it was."""
+    if values.dtype.kind == "b":
+        return ["1" if value else "0" for value in values.tolist()]
+    if values.dtype.kind == "f":
+        return [ODD_NUMBERS.get(text, text) for text in map(repr, values.tolist())]
+    return [escape(str(value)) for value in values.tolist()]
 
 
 def ucd_of(name: str) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lightcurve.image.story import reduce_image
-from lightcurve.image.table import COLUMN_UCDS, ENDING_UCDS, PARAMS, ucd_of
+from lightcurve.image.table import COLUMN_UCDS, ENDING_UCDS, PARAMS, ucd_of, write_votable
 from sim_image import Observatory, offline, render_frame
 
 NAME = "<b>&$x^$\x7f é.fits"
@@ -55,6 +56,34 @@ def test_the_votable_has_the_numbers_of_the_frame(out: Path) -> None:
     assert params["file"].value == "?b??$x^$? é.fits"
     assert str(params["zero_point_mag"].unit) == "mag"
     assert all(param.ucd for param in params.values())
+
+
+def test_every_value_of_the_votable_is_that_of_the_ecsv(out: Path) -> None:
+    from astropy.table import Table
+
+    for kind in ("solved", "nowhere"):
+        told, table = (
+            Table.read(out / kind / "catalog.ecsv"),
+            Table.read(out / kind / "catalog.vot"),
+        )
+        assert told.colnames == table.colnames
+        for name in told.colnames:
+            assert table[name].dtype.kind == told[name].dtype.kind
+            blank = "" if told[name].dtype.kind == "U" else None  # which ECSV takes for no value
+            there = np.ma.filled(told[name], blank)
+            np.testing.assert_array_equal(np.ma.filled(table[name], blank), there)
+
+
+def test_odd_values_of_a_votable_are_read_as_they_were() -> None:
+    from astropy.table import Table
+
+    odd = Table({"a": [np.nan, np.inf, -np.inf, 1e300, 0.1], "b": ["<&>", '"', "", "x", " é"]})
+    odd["c"] = np.array([True, False, True, False, False])
+    file = BytesIO()
+    write_votable(file, odd, {"file": "odd.fits"}, solved=False)
+    read_back = Table.read(file, format="votable")
+    for name in odd.colnames:
+        np.testing.assert_array_equal(np.asarray(read_back[name]), np.asarray(odd[name]))
 
 
 def test_positions_have_a_system_and_an_epoch(out: Path) -> None:
