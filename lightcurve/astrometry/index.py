@@ -195,7 +195,7 @@ def index_stars(
     about = 1.2 ** np.ceil(np.log(max(radius_deg, 0.01)) / np.log(1.2))
     step = about / 2
     dec = round(dec_deg / step) * step
-    turn = step / max(np.cos(np.radians(min(abs(dec_deg), 89.0))), 0.02)
+    turn = step / max(np.cos(np.radians(min(abs(dec), 89.0))), 0.02)
     ra = round(ra_deg / turn) * turn
     near = _stars_within(tuple(index_files), ra, float(np.clip(dec, -90, 90)), about + step)
     inside = near @ unit_vectors(ra_deg, dec_deg) > np.cos(np.radians(radius_deg))

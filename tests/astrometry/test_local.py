@@ -12,7 +12,13 @@ from astropy.wcs import WCS
 from lightcurve.astrometry import local
 from lightcurve.astrometry.chain import solve
 from lightcurve.astrometry.header_wcs import solve_header
-from lightcurve.astrometry.index import coverage, find_index_files, index_stars, wanted_sizes
+from lightcurve.astrometry.index import (
+    _stars_within,
+    coverage,
+    find_index_files,
+    index_stars,
+    wanted_sizes,
+)
 from lightcurve.astrometry.local import _hints, solve_local
 from lightcurve.astrometry.register import make_reference, register
 from lightcurve.astrometry.request import SolveRequest
@@ -111,6 +117,13 @@ def test_the_stars_of_an_index_are_those_it_was_made_of(shared_data: Path, index
     assert nearest.max() < 1e-4
     near = index_stars([index], *TARGET, 0.3)
     assert 5 < len(near) < len(found) / 10
+
+
+def test_frames_of_a_night_that_drifts_read_an_index_once(index: Path) -> None:
+    _stars_within.cache_clear()
+    for k in range(20):
+        index_stars([index], TARGET[0] + 2e-4 * k, TARGET[1] + 2e-4 * k, 0.3)
+    assert _stars_within.cache_info().misses <= 3  # where it crosses from one cell to another
 
 
 def test_index_files_are_found_where_they_may_be(
