@@ -165,17 +165,15 @@ def _completed(
     """Add the sources that are seen where the stars are taken off, but for pieces of galaxies."""
     n = len(phot.x)
     trails: tuple[tuple[int, int], ...] = ()
-    refused = np.zeros((0, 2))  # what was no source the first time is none the second time
     for _ in range(ROUNDS if wanted.psf == "iterative" else 0):
         new = np.column_stack(_left_over(prepared, phot, psf, glow, trust, wanted))
         trails = trails or trail_sides(phot, psf, tuple(new.T))
         new = new[~in_trails(phot, psf, tuple(new.T), trails)]
-        new = new[_apart(new, refused, APART_FWHM * psf.fwhm)]
         if not len(new):
             break
         before = len(phot.x)
-        phot, stay = _weeded(prepared, psf, _again(prepared, psf, phot, more=new), n, trust)
-        refused = np.vstack([refused, new[~stay[before:]]])
+        phot = _again(prepared, psf, phot, more=new)
+        phot = _weeded(prepared, psf, phot, n, trust)
         log.info("%d more sources where the stars were taken off", len(phot.x) - before)
         if len(phot.x) == before:  # the next round would find the same
             break
@@ -234,25 +232,11 @@ def _significant(phot: PsfPhotometry, n: int, wanted: ImageSettings) -> np.ndarr
 
 def _weeded(
     prepared: Prepared, psf: Psf, phot: PsfPhotometry, n: int, trust: _Trust
-) -> tuple[PsfPhotometry, np.ndarray]:
-    """Leave out added sources that are not believable, and fit again until all that stay are.
-
-    Tells of the sources given (m,) which have stayed.
-    """
-    stay = np.ones(len(phot.x), dtype=bool)
+) -> PsfPhotometry:
+    """Leave out added sources that are not believable, and fit again until all that stay are."""
     while not (keep := _believable(phot, psf, n, trust)).all():
-        stay[stay] = keep
         phot = _again(prepared, psf, phot, keep)
-    return phot, stay
-
-
-def _apart(new: np.ndarray, known: np.ndarray, reach: float) -> np.ndarray:
-    """Tell which places (m, 2) have none of those known within reach, pixels."""
-    from scipy.spatial import cKDTree
-
-    if not len(known):
-        return np.ones(len(new), dtype=bool)
-    return cKDTree(known).query(new)[0] > reach
+    return phot
 
 
 def _fit(

@@ -92,11 +92,6 @@ class _Ellipse:
         )
         return rows, columns
 
-    def away(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """Distance of offsets from its middle, in units of its axes in their direction."""
-        cos, sin = np.cos(self.angle), np.sin(self.angle)
-        return np.hypot((u * cos + v * sin) / self.major, (v * cos - u * sin) / self.minor)
-
 
 def _kron_of(
     images: tuple[np.ndarray, np.ndarray], labels: np.ndarray, number: int, ellipse: _Ellipse
@@ -113,18 +108,13 @@ def _kron_of(
         return light, variance, x, y
 
     light, _, x, y = seen(MOST_KRON)
-    v, u = np.ogrid[: light.shape[0], : light.shape[1]]
-    away = ellipse.away(u - x, v - y)
-    light = np.where(away <= MOST_KRON, light, 0.0)
-    total, moment = float(light.sum()), float((away * light).sum())
-    radius = moment / total if min(total, moment) > 0 else LEAST_KRON
+    shape = ellipse.major, ellipse.minor, ellipse.angle
+    radius = float(sep.kron_radius(light, [x], [y], *shape, MOST_KRON)[0][0])
     if radius > MOST_KRON:
         return np.nan, np.nan, np.nan
     times = KRON_TIMES * max(radius, LEAST_KRON)
     light, variance, x, y = seen(times)
-    flux, error, _ = sep.sum_ellipse(
-        light, [x], [y], ellipse.major, ellipse.minor, ellipse.angle, times, var=variance, subpix=0
-    )
+    flux, error, _ = sep.sum_ellipse(light, [x], [y], *shape, times, var=variance, subpix=0)
     return float(flux[0]), float(error[0]), times * ellipse.major
 
 

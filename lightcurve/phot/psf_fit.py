@@ -62,6 +62,8 @@ class PsfPhotometry:
         Per pixel, of the pixels within the fitting radius.
     taken : (n,) float array
         Flux that is taken off the residual, also where `flux` is NaN.
+    restless : (n,) bool array
+        Which were not settled when the fit ended.
     residual : (ny, nx) float32 array
         The frame without its stars, ADU.
     """
@@ -74,6 +76,7 @@ class PsfPhotometry:
     flux_err: np.ndarray
     chi2: np.ndarray
     taken: np.ndarray
+    restless: np.ndarray
     residual: np.ndarray
 
     def only(self, rows: np.ndarray) -> PsfPhotometry:
@@ -234,7 +237,7 @@ class _Work:
         known = fixed = fixed or self.fixed()
         psf, begin = self.sampler.psf, state[:, 1:].copy()
         max_step = max(MAX_STEP_PX, MAX_STEP_FWHM * psf.fwhm)
-        held = np.zeros(len(state), dtype=bool)
+        held, restless = np.zeros((2, len(state)), dtype=bool)
         rows = np.arange(len(state))
         for _ in range(MAX_ITERATIONS):
             system = self.equations(state[rows], fixed)
@@ -245,12 +248,13 @@ class _Work:
             state[far, 1:] = begin[far]
             held |= far
             moved = (np.abs(step) * np.sqrt(system.information)).max(axis=1)
-            if (moved >= TOLERANCE_SIGMA).sum() <= (1 - SETTLED) * len(state):
+            restless[rows] = moved >= TOLERANCE_SIGMA
+            if restless.sum() <= (1 - SETTLED) * len(state):
                 break
             moving = _with_coupled(system, held[rows], moved > STILL_SIGMA)
             fixed, rows = self.fix(state[rows[~moving]], fixed), rows[moving]
         errors = parameter_errors(self.equations(state, known), held)
-        return self._told(state, errors, light, rest)
+        return replace(self._told(state, errors, light, rest), restless=restless)
 
     def _told(
         self, state: np.ndarray, errors: np.ndarray, light: np.ndarray, rest: np.ndarray | float
@@ -277,6 +281,7 @@ class _Work:
             flux_err=np.where(few, np.nan, errors[:, 0]),
             chi2=np.where(few, np.nan, chi2),
             taken=state[:, 0],
+            restless=np.zeros(len(state), dtype=bool),
             residual=(light - bare).astype(np.float32),
         )
 
@@ -343,7 +348,7 @@ def fit_psf(
     """
     if not len(x):
         none, residual = np.zeros(0), np.where(good, light, 0.0)
-        return PsfPhotometry(none, none, none, none, none, none, none, none, residual)
+        return PsfPhotometry(none, none, none, none, none, none, none, none, none > 0, residual)
     light = np.where(good, light, 0.0)
     work = _Work.about(psf, gain_e_per_adu, (light, sky_variance, good), (x, y))
     first = work.start(x, y)
@@ -363,7 +368,9 @@ def refit_psf(
     *,
     gain_e_per_adu: float,
 ) -> PsfPhotometry:
-    """Fit again the stars near those that went or are new; the others keep what they had.
+    """Fit again the stars near those that went, are new or had not settled.
+
+    The others keep what they had.
 
     Parameters
     ----------
@@ -384,7 +391,7 @@ def refit_psf(
     from scipy.spatial import cKDTree
 
     places = np.column_stack([before.x, before.y])
-    changed = np.vstack([places[~stay], more])
+    changed = np.vstack([places[~stay | before.restless], more])
     reach = REFIT_FWHM * psf.fwhm
     away = cKDTree(changed).query(places, distance_upper_bound=2 * reach)[0]
     anew, beside = stay & (away <= reach), stay & (away > reach) & np.isfinite(away)

@@ -253,7 +253,7 @@ def test_charge_trails_are_told_from_neighbours_on_all_sides() -> None:
     flux = np.full(len(x), 5e4)
     none = np.zeros(len(x))
     residual = np.zeros((300, 300), dtype=np.float32)
-    fit = PsfPhotometry(x, y, none, none, flux, none + 100, none + 1, flux, residual)
+    fit = PsfPhotometry(x, y, none, none, flux, none + 100, none + 1, flux, none > 0, residual)
     trail = (x + 7.0, y + rng.uniform(-0.5, 0.5, len(y)))
     assert trail_sides(fit, true_psf(), trail) == ((1, 0),)
     assert in_trails(fit, true_psf(), trail, ((1, 0),)).all()
