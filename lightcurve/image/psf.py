@@ -20,7 +20,7 @@ from lightcurve.phot.epsf import Choice, build_psf
 from lightcurve.phot.finder import filtered, find_sources
 from lightcurve.phot.moffat import core_of
 from lightcurve.phot.psf import Psf
-from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf, fit_radius, flux_error, refit_psf
+from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf, fit_radius, flux_error
 from lightcurve.phot.trails import in_trails, trail_sides
 
 log = logging.getLogger(__name__)
@@ -101,57 +101,30 @@ def fit_sources(
     n = len(places[0])
     phot = _fit(prepared, psf, *places)
     trust = _trust(prepared, psf, phot, chosen.rows, max(MIN_SNR, wanted.threshold_sigma))
-    alone = _completed(prepared, psf, phot, no_glow(phot), trust, wanted)
-    prepared, phot, glow = _on_galaxies(prepared, psf, alone, trust, wanted)
-    phot = _fit(prepared, psf, phot.x, phot.y, phot.flux)  # of all at once
-    # With their glow taken off galaxies would look as if the PSF fitted them.
-    phot.chi2[: len(alone.x)][glow.owners] = alone.chi2[glow.owners]
-    added = np.zeros(len(phot.x) - len(alone.x), dtype=bool)
-    glow = replace(glow, owners=np.append(glow.owners, added))
-    phot, glow, told, fitted = _strong(prepared, psf, phot, glow, n, chosen, wanted)
-    fitted = replace(fitted, residual=fitted.residual + glow.light)
-    return Spread(told, fitted, chosen.rows, _unsure(phot, psf, n, trust), glow)
-
-
-def _on_galaxies(
-    prepared: Prepared, psf: Psf, phot: PsfPhotometry, trust: _Trust, wanted: ImageSettings
-) -> tuple[Prepared, PsfPhotometry, Glow]:
-    """Take the glow of galaxies off, and add the sources that are seen on them then.
-
-    The glow's owners are told of those that were given.
-    """
-    glow, on_glow = no_glow(phot), prepared
+    phot = _completed(prepared, psf, phot, no_glow(phot), trust, wanted)
+    glow, on_glow, alone = no_glow(phot), prepared, phot
     for _ in range(ROUNDS):
         more = more_glow(on_glow, psf, phot, glow, psf.fwhm)
         if more is glow:
             break
         glow, on_glow = more, _on_glow(prepared, more)
-        phot = _fit(on_glow, psf, phot.x, phot.y, phot.flux)
+        phot = _again(on_glow, psf, phot)
     if glow.owners.any():
-        phot = _completed(on_glow, psf, phot, glow, trust, wanted)
-    return on_glow, phot, glow
-
-
-def _strong(
-    prepared: Prepared,
-    psf: Psf,
-    phot: PsfPhotometry,
-    glow: Glow,
-    n: int,
-    chosen: Choice,
-    wanted: ImageSettings,
-) -> tuple[PsfPhotometry, Glow, Psf, PsfPhotometry]:
-    """Leave out added sources below the threshold, which is one of what the table tells.
-
-    Gives those that stay, as they were fitted and as they are told: with all that their errors
-    have in them.
-    """
+        prepared = on_glow
+        phot = _completed(prepared, psf, phot, glow, trust, wanted)
+        # With their glow taken off galaxies would look as if the PSF fitted them.
+        added = len(phot.x) - len(alone.x)
+        chi2 = np.where(glow.owners, alone.chi2, phot.chi2[: len(alone.x)])
+        phot = replace(phot, chi2=np.append(chi2, phot.chi2[len(alone.x) :]))
+        glow = replace(glow, owners=np.append(glow.owners, np.zeros(added, dtype=bool)))
     told, fitted = _with_flaws(prepared, psf, phot, chosen, glow)
+    # The threshold is one of what the table tells: with all that its error has in it.
     while not (strong := _significant(fitted, n, wanted)).all():
-        phot = _again(prepared, psf, phot, strong)
+        phot = _again(prepared, psf, phot.only(strong))
         glow = replace(glow, owners=glow.owners[strong])
         told, fitted = _with_flaws(prepared, psf, phot, chosen, glow)
-    return phot, glow, told, fitted
+    fitted = replace(fitted, residual=fitted.residual + glow.light)
+    return Spread(told, fitted, chosen.rows, _unsure(phot, psf, n, trust), glow)
 
 
 def _completed(
@@ -172,7 +145,7 @@ def _completed(
         if not len(new):
             break
         before = len(phot.x)
-        phot = _again(prepared, psf, phot, more=new)
+        phot = _again(prepared, psf, phot, new)
         phot = _weeded(prepared, psf, phot, n, trust)
         log.info("%d more sources where the stars were taken off", len(phot.x) - before)
         if len(phot.x) == before:  # the next round would find the same
@@ -182,7 +155,7 @@ def _completed(
         parts = pieces(prepared, phot, n, glow, psf.fwhm)
         if not parts.any():
             break
-        phot = _again(prepared, psf, phot, ~parts)
+        phot = _again(prepared, psf, phot.only(~parts))
     return phot
 
 
@@ -235,27 +208,21 @@ def _weeded(
 ) -> PsfPhotometry:
     """Leave out added sources that are not believable, and fit again until all that stay are."""
     while not (keep := _believable(phot, psf, n, trust)).all():
-        phot = _again(prepared, psf, phot, keep)
+        phot = _again(prepared, psf, phot.only(keep))
     return phot
 
 
 def _fit(
     prepared: Prepared, psf: Psf, x: np.ndarray, y: np.ndarray, flux: np.ndarray | None = None
 ) -> PsfPhotometry:
-    more, images = _of_sum(prepared, psf), _images(prepared, psf)
-    gain = prepared.camera.noise.gain_e_per_adu
-    phot = fit_psf(*images, psf, x, y, gain_e_per_adu=gain, flux=flux)
+    background = prepared.background
+    # What a fit weighs is a sum over the PSF; its residuals are those of single pixels.
+    more = _of_sum(prepared, psf)
+    phot = fit_psf(
+        prepared.frame.pixels - background.level, more * background.rms**2, prepared.good, psf,
+        x, y, gain_e_per_adu=prepared.camera.noise.gain_e_per_adu, flux=flux,
+    )  # fmt: skip
     return replace(phot, chi2=more * phot.chi2)
-
-
-def _images(prepared: Prepared, psf: Psf) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Light, its variance and good pixels for a fit.
-
-    What that weighs is a sum over the PSF; its residuals are those of single pixels.
-    """
-    sky = prepared.background
-    variance = _of_sum(prepared, psf) * sky.rms**2
-    return prepared.frame.pixels - sky.level, variance, prepared.good
 
 
 def _of_sum(prepared: Prepared, psf: Psf) -> float:
@@ -264,21 +231,13 @@ def _of_sum(prepared: Prepared, psf: Psf) -> float:
 
 
 def _again(
-    prepared: Prepared,
-    psf: Psf,
-    phot: PsfPhotometry,
-    stay: np.ndarray | None = None,
-    more: np.ndarray | None = None,
+    prepared: Prepared, psf: Psf, phot: PsfPhotometry, more: np.ndarray | None = None
 ) -> PsfPhotometry:
-    """Fit again those (n,) bool that stay of what was fitted, and more sources at places (k, 2)."""
-    times = _of_sum(prepared, psf)
-    stay = np.ones(len(phot.x), dtype=bool) if stay is None else stay
-    fitted = refit_psf(
-        *_images(prepared, psf), psf, replace(phot, chi2=phot.chi2 / times), stay,
-        np.zeros((0, 2)) if more is None else more,
-        gain_e_per_adu=prepared.camera.noise.gain_e_per_adu,
-    )  # fmt: skip
-    return replace(fitted, chi2=times * fitted.chi2)
+    """Fit again what was fitted, and more sources at places (k, 2)."""
+    known = np.column_stack([phot.x, phot.y, phot.flux])
+    if more is not None:
+        known = np.vstack([known, np.column_stack([more, np.full(len(more), np.nan)])])
+    return _fit(prepared, psf, *known.T)
 
 
 def _believable(phot: PsfPhotometry, psf: Psf, n: int, trust: _Trust) -> np.ndarray:

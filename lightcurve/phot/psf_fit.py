@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightcurve.phot.cutouts import gather
-from lightcurve.phot.psf import Psf, Sampler, psf_boxes, render
+from lightcurve.phot.psf import Psf, Sampler, psf_boxes
 
 if TYPE_CHECKING:
     from scipy.sparse import coo_array
 
-__all__ = ["PsfPhotometry", "fit_psf", "fit_radius", "flux_error", "refit_psf"]
+__all__ = ["PsfPhotometry", "fit_psf", "fit_radius", "flux_error"]
 
 MAX_STEP_FWHM, MAX_STEP_PX = 0.17, 0.5  # of a place in one iteration: the larger
 MAX_SHIFT_FWHM, MAX_SHIFT_PX = 0.7, 2.0  # from where a star was found, likewise
@@ -28,9 +28,6 @@ TOLERANCE_SIGMA = 0.1  # the step of the last iteration,
 SETTLED = 0.98  # of so many stars; the rest are blends that no data tell apart
 MIN_SNR_TO_MOVE = 5.0  # a fainter star's place is not fitted: it would walk to a peak of the noise
 MIN_PIXELS = 5
-# A change of one star reaches its neighbours' neighbours, each time by less: of what is left so far
-# away no star knows.
-REFIT_FWHM = 8.0
 BLOCK_PIXELS = 4_000_000  # of squares about stars, at a time
 TRIAL_FWHM, MIN_TRIAL = 1.8, 5  # radius in which light that the PSF missed is summed; stars
 AROUND_FWHM = 3.5  # out to it is what lies about a star, not the star's
@@ -60,10 +57,6 @@ class PsfPhotometry:
         ADU; NaN where fewer than 5 good pixels were left.
     chi2 : (n,) float array
         Per pixel, of the pixels within the fitting radius.
-    taken : (n,) float array
-        Flux that is taken off the residual, also where `flux` is NaN.
-    restless : (n,) bool array
-        Which were not settled when the fit ended.
     residual : (ny, nx) float32 array
         The frame without its stars, ADU.
     """
@@ -75,8 +68,6 @@ class PsfPhotometry:
     flux: np.ndarray
     flux_err: np.ndarray
     chi2: np.ndarray
-    taken: np.ndarray
-    restless: np.ndarray
     residual: np.ndarray
 
     def only(self, rows: np.ndarray) -> PsfPhotometry:
@@ -116,13 +107,14 @@ class _Work:
         gain: float,
         images: tuple[np.ndarray, np.ndarray, np.ndarray],
         places: tuple[np.ndarray, np.ndarray],
+        shift: float,
     ) -> _Work:
-        """Take what lies about places of stars, pixels; images: light, variance, good."""
+        """Take what lies about places that move so far, pixels; images: light, variance, good."""
         ny, nx = images[0].shape
         margin = 2 * (int(psf.half_px) + 1)
         index = np.zeros((ny + 2 * margin, nx + 2 * margin), dtype=np.int32)
         work = cls(Sampler.of(psf), gain, index, margin, *images)
-        half = work.half(MODEL_FWHM) + int(np.ceil(_max_shift(psf)))
+        half = work.half(MODEL_FWHM) + int(np.ceil(shift))
         index.ravel()[work.squares(*places, half)] = 1
         inside = index[margin : margin + ny, margin : margin + nx]
         near = inside > 0
@@ -223,46 +215,11 @@ class _Work:
         inside = u[:, None, :] ** 2 + v[:, :, None] ** 2 <= radius**2
         return self._pixels(x, y, half), inside.reshape(len(x), (2 * half + 1) ** 2)
 
-    def fit(
-        self,
-        state: np.ndarray,
-        light: np.ndarray,
-        fixed: _Fixed | None = None,
-        rest: np.ndarray | float = 0.0,
-    ) -> PsfPhotometry:
-        """Fit stars from a state (n, 3), flux, x, y.
-
-        light: (ny, nx). fixed: stars that are not fitted; rest: all of their light, (ny, nx).
-        """
-        known = fixed = fixed or self.fixed()
-        psf, begin = self.sampler.psf, state[:, 1:].copy()
-        max_step = max(MAX_STEP_PX, MAX_STEP_FWHM * psf.fwhm)
-        held, restless = np.zeros((2, len(state)), dtype=bool)
-        rows = np.arange(len(state))
-        for _ in range(MAX_ITERATIONS):
-            system = self.equations(state[rows], fixed)
-            held[rows] |= state[rows, 0] * np.sqrt(system.information[:, 0]) < MIN_SNR_TO_MOVE
-            step = solve_step(system, held[rows], max_step)
-            state[rows] += step
-            far = np.hypot(*(state[:, 1:] - begin).T) > _max_shift(psf)
-            state[far, 1:] = begin[far]
-            held |= far
-            moved = (np.abs(step) * np.sqrt(system.information)).max(axis=1)
-            restless[rows] = moved >= TOLERANCE_SIGMA
-            if restless.sum() <= (1 - SETTLED) * len(state):
-                break
-            moving = _with_coupled(system, held[rows], moved > STILL_SIGMA)
-            fixed, rows = self.fix(state[rows[~moving]], fixed), rows[moving]
-        errors = parameter_errors(self.equations(state, known), held)
-        return replace(self._told(state, errors, light, rest), restless=restless)
-
-    def _told(
-        self, state: np.ndarray, errors: np.ndarray, light: np.ndarray, rest: np.ndarray | float
-    ) -> PsfPhotometry:
-        """Add chi-square and the frame without its stars."""
+    def finish(self, state: np.ndarray, held: np.ndarray, light: np.ndarray) -> PsfPhotometry:
+        """Errors, chi-square and the frame without its stars."""
+        errors = parameter_errors(self.equations(state, self.fixed()), held)
         model, m = self._picture(state), self.margin
         bare = model.reshape(self.index.shape)[m:-m, m:-m]
-        bare += rest
         pixels, inside = self._circles(state)
         use = inside & self.good[pixels]
         half = int(np.ceil(fit_radius(self.sampler.psf.fwhm)))
@@ -280,8 +237,6 @@ class _Work:
             flux=np.where(few, np.nan, state[:, 0]),
             flux_err=np.where(few, np.nan, errors[:, 0]),
             chi2=np.where(few, np.nan, chi2),
-            taken=state[:, 0],
-            restless=np.zeros(len(state), dtype=bool),
             residual=(light - bare).astype(np.float32),
         )
 
@@ -297,10 +252,6 @@ class _Work:
                 self.squares(x, y, half).ravel(), boxes.ravel(), minlength=model.size
             )
         return model
-
-
-def _max_shift(psf: Psf) -> float:
-    return max(MAX_SHIFT_PX, MAX_SHIFT_FWHM * psf.fwhm)
 
 
 def _middle(squares: np.ndarray, half: int, inner: int) -> np.ndarray:
@@ -348,77 +299,31 @@ def fit_psf(
     """
     if not len(x):
         none, residual = np.zeros(0), np.where(good, light, 0.0)
-        return PsfPhotometry(none, none, none, none, none, none, none, none, none > 0, residual)
+        return PsfPhotometry(none, none, none, none, none, none, none, residual)
+    max_shift = max(MAX_SHIFT_PX, MAX_SHIFT_FWHM * psf.fwhm)
+    max_step = max(MAX_STEP_PX, MAX_STEP_FWHM * psf.fwhm)
     light = np.where(good, light, 0.0)
-    work = _Work.about(psf, gain_e_per_adu, (light, sky_variance, good), (x, y))
+    work = _Work.about(psf, gain_e_per_adu, (light, sky_variance, good), (x, y), max_shift)
     first = work.start(x, y)
     if flux is not None:
         first = np.where(np.isfinite(flux), flux, first)
-    return work.fit(np.column_stack([first, x, y]), light)
-
-
-def refit_psf(
-    light: np.ndarray,
-    sky_variance: np.ndarray,
-    good: np.ndarray,
-    psf: Psf,
-    before: PsfPhotometry,
-    stay: np.ndarray,
-    more: np.ndarray,
-    *,
-    gain_e_per_adu: float,
-) -> PsfPhotometry:
-    """Fit again the stars near those that went, are new or had not settled.
-
-    The others keep what they had.
-
-    Parameters
-    ----------
-    light, sky_variance, good : (ny, nx) arrays
-        As for `fit_psf`, and as they were then.
-    before : PsfPhotometry
-        What the fit gave.
-    stay : (n,) bool array
-        Which of its stars are there still.
-    more : (k, 2) float array
-        Places of new ones, pixels.
-
-    Returns
-    -------
-    PsfPhotometry
-        Of the stars that stayed, in their order, and of the new ones.
-    """
-    from scipy.spatial import cKDTree
-
-    places = np.column_stack([before.x, before.y])
-    changed = np.vstack([places[~stay | before.restless], more])
-    reach = REFIT_FWHM * psf.fwhm
-    away = cKDTree(changed).query(places, distance_upper_bound=2 * reach)[0]
-    anew, beside = stay & (away <= reach), stay & (away > reach) & np.isfinite(away)
-    light = np.where(good, light, 0.0)
-    off = ~stay | anew
-    rest = light - before.residual - render(psf, light.shape, places[off].T, before.taken[off])
-    x, y = np.append(before.x[anew], more[:, 0]), np.append(before.y[anew], more[:, 1])
-    work = _Work.about(psf, gain_e_per_adu, (light, sky_variance, good), (x, y))
-    first = work.start(x, y)
-    first[: anew.sum()] = before.taken[anew]
-    fixed = work.fix(np.column_stack([before.taken, places])[beside], work.fixed())
-    found = work.fit(np.column_stack([first, x, y]), light, fixed, rest)
-    return _merged(before, stay, anew, found)
-
-
-def _merged(
-    before: PsfPhotometry, stay: np.ndarray, anew: np.ndarray, found: PsfPhotometry
-) -> PsfPhotometry:
-    """Put what was found of the stars fitted anew, and of more, beside what the others had."""
-    rows, n = np.flatnonzero(anew[stay]), np.count_nonzero(anew)
-    columns = {}
-    for name in before.__slots__:
-        if name != "residual":
-            old, new = getattr(before, name)[stay], getattr(found, name)
-            old[rows] = new[:n]
-            columns[name] = np.append(old, new[n:])
-    return PsfPhotometry(**columns, residual=found.residual)
+    state = np.column_stack([first, x, y])
+    held = np.zeros(len(x), dtype=bool)
+    rows, fixed = np.arange(len(x)), work.fixed()
+    for _ in range(MAX_ITERATIONS):
+        system = work.equations(state[rows], fixed)
+        held[rows] |= state[rows, 0] * np.sqrt(system.information[:, 0]) < MIN_SNR_TO_MOVE
+        step = solve_step(system, held[rows], max_step)
+        state[rows] += step
+        far = np.hypot(state[:, 1] - x, state[:, 2] - y) > max_shift
+        state[far, 1:] = np.column_stack([x, y])[far]
+        held |= far
+        moved = (np.abs(step) * np.sqrt(system.information)).max(axis=1)
+        if (moved >= TOLERANCE_SIGMA).sum() <= (1 - SETTLED) * len(x):
+            break
+        moving = _with_coupled(system, held[rows], moved > STILL_SIGMA)
+        fixed, rows = work.fix(state[rows[~moving]], fixed), rows[moving]
+    return work.finish(state, held, light)
 
 
 def _with_coupled(system: System, held: np.ndarray, stars: np.ndarray) -> np.ndarray:

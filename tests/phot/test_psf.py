@@ -9,8 +9,8 @@ from scipy.interpolate import RectBivariateSpline
 from lightcurve.phot import psf_fit
 from lightcurve.phot.epsf import build_psf
 from lightcurve.phot.moffat import fit_moffats
-from lightcurve.phot.psf import Psf, Sampler, moffat, moffat_psf, psf_boxes, render
-from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf, refit_psf
+from lightcurve.phot.psf import Psf, Sampler, moffat, moffat_psf, psf_boxes
+from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
 from lightcurve.phot.surface import fit_surface
 from lightcurve.phot.trails import in_trails, trail_sides
 from lightcurve.simulate.render import expose, render_stars
@@ -199,36 +199,6 @@ def test_stars_that_are_fixed_or_known_before_end_where_all_of_them_do(
         assert np.quantile(np.abs(one.flux_err / plain.flux_err - 1), 0.99) < 1e-3
 
 
-def test_a_change_is_fitted_near_it_as_in_a_fit_of_all() -> None:
-    rng = np.random.default_rng(11)
-    x, y = grid_of_stars(rng, 10.0)
-    flux = np.exp(rng.uniform(7, 11, len(x)))
-    light, variance = starfield(rng, x, y, flux)
-    good = np.ones(light.shape, dtype=bool)
-    good[94:107, 94:107] = False  # of the star there too little is left for a flux
-    images = light, variance, good, true_psf()
-    known = np.hypot(x - 90, y - 110) > 20
-    other = x[known][0] + 4, y[known][0]  # no star
-    before = fit_psf(*images, np.append(x[known], other[0]), np.append(y[known], other[1]),
-                     gain_e_per_adu=GAIN)  # fmt: skip
-    stay = np.arange(len(before.x)) < known.sum()
-    more = np.column_stack([x, y])[~known]
-    found = refit_psf(*images, before, stay, more, gain_e_per_adu=GAIN)
-    whole = fit_psf(*images, found.x, found.y, gain_e_per_adu=GAIN, flux=found.flux)
-    assert np.isnan(found.flux).any()
-    off = np.abs(found.flux - whole.flux) / whole.flux_err
-    assert np.nanquantile(off, 0.99) < 0.05
-    assert np.nanquantile(np.abs(found.flux_err / whole.flux_err - 1), 0.99) < 1e-3
-    restless = before.x[before.restless], before.y[before.restless]
-    changed = np.column_stack([(90, 110), other, *zip(*restless, strict=True)])
-    away = np.hypot(before.x[:, None] - changed[0], before.y[:, None] - changed[1]).min(axis=1)
-    far = away > 20 + psf_fit.REFIT_FWHM * 3.0
-    assert far.sum() > 20
-    np.testing.assert_array_equal(found.flux[: known.sum()][far[stay]], before.flux[far])
-    everything = render(true_psf(), light.shape, (found.x, found.y), found.taken)
-    np.testing.assert_allclose(found.residual + everything, np.where(good, light, 0), atol=0.05)
-
-
 def test_bad_pixels_do_not_count_and_lost_stars_have_no_flux() -> None:
     rng = np.random.default_rng(8)
     x, y = grid_of_stars(rng)
@@ -257,7 +227,7 @@ def test_charge_trails_are_told_from_neighbours_on_all_sides() -> None:
     flux = np.full(len(x), 5e4)
     none = np.zeros(len(x))
     residual = np.zeros((300, 300), dtype=np.float32)
-    fit = PsfPhotometry(x, y, none, none, flux, none + 100, none + 1, flux, none > 0, residual)
+    fit = PsfPhotometry(x, y, none, none, flux, none + 100, none + 1, residual)
     trail = (x + 7.0, y + rng.uniform(-0.5, 0.5, len(y)))
     assert trail_sides(fit, true_psf(), trail) == ((1, 0),)
     assert in_trails(fit, true_psf(), trail, ((1, 0),)).all()
