@@ -13,7 +13,7 @@ from lightcurve.transit.problem import Priors
 __all__ = ["Posterior", "sample_posterior"]
 
 N_WALKERS = 24  # or two more than twice the parameters
-BLOCK = 250
+BLOCK = 100  # steps between two looks
 LENGTHS = 50  # autocorrelation times that make a chain long enough
 MAX_SAMPLES = 4000
 BLUR = 1e-5
