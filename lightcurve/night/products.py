@@ -35,7 +35,7 @@ from lightcurve.tables.run_tables import (
     write_stars,
 )
 
-LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package")
+LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
 log = logging.getLogger(__name__)
 TOLD = 0.002  # of the light: what is less is nobody's concern
 FEW_POINTS = 10  # fewer tell no scatter to two digits

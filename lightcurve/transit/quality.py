@@ -121,7 +121,7 @@ def anderson_darling(values: np.ndarray) -> float:
     """Tell how unlike a normal distribution values, (n,), are, its mean and width being theirs.
 
     As of infinitely many: with Stephens' correction for their number. (`scipy.stats` has the
-    statistic, but takes as long to load as a fit takes.)
+    statistic, but takes longer to load than a fit without sampling takes.)
     """
     from scipy.special import log_ndtr
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from lightcurve.transit.problem import Priors
+
+if TYPE_CHECKING:
+    import emcee
 
 __all__ = ["Posterior", "sample_posterior"]
 
@@ -16,8 +19,6 @@ N_WALKERS = 24  # or two more than twice the parameters
 BLOCK = 100  # steps between two looks
 LENGTHS = 50  # autocorrelation times that make a chain long enough
 MAX_SAMPLES = 4000
-BLUR = 1e-5
-WINDOW = 5  # autocorrelation times over which one is summed
 
 
 class Sampled(Protocol):
@@ -71,8 +72,8 @@ class Posterior:
             return "errors from the least-squares covariance, not sampled"
         state = "converged" if self.converged else "NOT converged: treat the errors as rough"
         return (
-            f"sampled by differential evolution: {self.walkers} walkers, {self.steps} steps, "
-            f"autocorrelation time {self.autocorrelation_time:.0f}, {state}"
+            f"sampled with emcee: {self.walkers} walkers, {self.steps} steps, autocorrelation time "
+            f"{self.autocorrelation_time:.0f}, {state}"
         )
 
 
@@ -94,92 +95,49 @@ def sample_posterior(
         Where to begin, and how far apart.
     """
     n = max(N_WALKERS, 2 * len(theta) + 2)
-    chain = Chain(problem.log_probabilities, _walkers(problem, theta, covariance, rng, n), rng)
+    chain = make_chain(problem.log_probabilities, n, len(theta))
+    start = make_start(_walkers(problem, theta, covariance, rng, n), rng)
     tau, converged = float("inf"), False
-    while chain.steps < max_steps and not converged:
-        chain.run(min(BLOCK, max_steps - chain.steps))
-        tau = float(np.max(autocorrelation_times(chain.places)))
-        converged = chain.steps >= LENGTHS * tau
+    while chain.iteration < max_steps and not converged:
+        start = chain.run_mcmc(start, min(BLOCK, max_steps - chain.iteration))
+        tau = float(np.max(chain.get_autocorr_time(tol=0)))
+        converged = chain.iteration >= LENGTHS * tau
     known = np.isfinite(tau)
-    burn = min(int(3 * tau) if known else chain.steps // 2, chain.steps // 2)
+    burn = min(int(3 * tau) if known else chain.iteration // 2, chain.iteration // 2)
     thin = max(1, int(tau / 2) if known else 1)
-    samples = chain.places[burn + thin - 1 :: thin].reshape(-1, len(theta))
+    samples = chain.get_chain(discard=burn, thin=thin, flat=True)
     return Posterior(
         samples=samples[-MAX_SAMPLES:],
         autocorrelation_time=tau,
-        steps=chain.steps,
-        acceptance=chain.accepted / (chain.steps * n),
+        steps=chain.iteration,
+        acceptance=float(np.mean(chain.acceptance_fraction)),
         converged=converged,
         walkers=n,
     )
 
 
-class Chain:
-    """Walkers that find their steps by one another: differential evolution (ter Braak 2006).
+def make_chain(
+    log_probabilities: Callable[[np.ndarray], np.ndarray], n: int, k: int
+) -> emcee.EnsembleSampler:
+    """Get n walkers ready that step by one another, by differential evolution (ter Braak 2006).
 
     On the bent, narrow ridge of a/R* and impact parameter they need half the steps of the stretch
-    move. Half of the walkers, drawn anew each time, moves along the differences of those that
-    stand, and then these along theirs (Foreman-Mackey et al. 2013): a half is computed at once.
+    move. emcee's snooker move is left alone: it makes a posterior too narrow.
 
-    log_probabilities: of many parameters, (m, k) to (m,). walkers: (w, k), possible ones.
+    log_probabilities: of many parameters at once, (m, k) to (m,).
     """
+    import emcee
 
-    def __init__(
-        self,
-        log_probabilities: Callable[[np.ndarray], np.ndarray],
-        walkers: np.ndarray,
-        rng: np.random.Generator,
-    ) -> None:
-        self.compute, self.rng = log_probabilities, rng
-        self.here, self.height = walkers.copy(), log_probabilities(walkers)
-        self.places = np.empty((0, *walkers.shape))  # (steps, w, k), all that were
-        self.accepted = 0
-        self.length = 2.38 / np.sqrt(2 * walkers.shape[1])
-
-    @property
-    def steps(self) -> int:
-        """Steps that each walker has taken."""
-        return len(self.places)
-
-    def run(self, steps: int) -> None:
-        """Take so many steps more."""
-        places = np.empty((steps, *self.here.shape))
-        for place in places:
-            first, second = np.array_split(self.rng.permutation(len(self.here)), 2)
-            self._move(first, self.here[second])
-            self._move(second, self.here[first])
-            place[:] = self.here
-        self.places = np.concatenate([self.places, places])
-
-    def _move(self, moving: np.ndarray, others: np.ndarray) -> None:
-        """Let walkers, (m,) rows, step along the difference of two of the others, each its own."""
-        n = len(moving)
-        one, other = others[np.argsort(self.rng.random((n, len(others))), axis=1)[:, :2].T]
-        # A little noise, lest they never leave the lattice of all differences.
-        length = self.length * (1 + BLUR * self.rng.standard_normal((n, 1)))
-        proposed = self.here[moving] + length * (one - other)
-        height = self.compute(proposed)
-        taken = np.log(self.rng.random(n)) < height - self.height[moving]
-        rows = moving[taken]
-        self.here[rows], self.height[rows] = proposed[taken], height[taken]
-        self.accepted += len(rows)
+    moves = [(emcee.moves.DEMove(), 1.0)]
+    return emcee.EnsembleSampler(n, k, log_probabilities, moves=moves, vectorize=True)
 
 
-def autocorrelation_times(places: np.ndarray) -> np.ndarray:
-    """Tell after how many steps walkers have forgotten where they were, for each parameter.
+def make_start(walkers: np.ndarray, rng: np.random.Generator) -> emcee.State:
+    """Start with walkers, (w, k); numpy's legacy generator, which emcee draws from, is ours."""
+    import emcee
 
-    Sokal's estimate, of the walkers' mean autocorrelation, as far as five times itself (Goodman &
-    Weare 2010). places: (steps, w, k). Returns (k,), NaN where nothing has moved.
-    """
-    n = len(places)
-    size = 2 ** int(np.ceil(np.log2(2 * n)))
-    power = np.abs(np.fft.rfft(places - places.mean(axis=0), size, axis=0)) ** 2
-    together = np.fft.irfft(power, axis=0)[:n]
-    with np.errstate(invalid="ignore"):
-        times = 2 * np.cumsum(np.mean(together / together[0], axis=1), axis=0) - 1
-    beyond = np.arange(n)[:, None] >= WINDOW * times
-    last = np.where(beyond.any(axis=0), np.argmax(beyond, axis=0), n - 1)
-    return times[last, np.arange(times.shape[1])]
+    state = np.random.RandomState(rng.integers(2**32, dtype=np.uint32))
+    return emcee.State(walkers, random_state=state.get_state())
 
 
 def draw_normal(

@@ -50,7 +50,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(autouse=True)
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take most of the time, and nothing here looks at them."""
-    monkeypatch.setattr(figures, "draw", Mock(return_value={}))
+    monkeypatch.setattr(figures, "draw_together", Mock(return_value={}))
     monkeypatch.setattr(page, "write_page", Mock(side_effect=lambda path, *_, **__: path))
 
 

@@ -1,21 +1,20 @@
-"""Samples of distributions that are known, and autocorrelation times that are."""
+"""Samples of distributions that are known."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from lightcurve.transit.sample import N_WALKERS, Chain, autocorrelation_times
+from lightcurve.transit.sample import N_WALKERS, make_chain, make_start
 
 WIDTHS = np.array([1e-3, 0.006, 0.12, 0.08, 0.1, 0.1])  # as unlike as those of a transit
 
 
-def _sampled(log_probabilities, walkers: np.ndarray, steps: int = 6000) -> np.ndarray:
-    chain = Chain(log_probabilities, walkers, np.random.default_rng(2))
-    for part in np.diff(np.linspace(0, steps, 4, dtype=int)):
-        chain.run(int(part))
-    assert 0.05 < chain.accepted / (steps * len(walkers)) < 0.6
-    return chain.places[steps // 20 :].reshape(-1, walkers.shape[1])
+def _sampled(log_probabilities, walkers: np.ndarray, steps: int = 3000) -> np.ndarray:
+    chain = make_chain(log_probabilities, *walkers.shape)
+    chain.run_mcmc(make_start(walkers, np.random.default_rng(2)), steps)
+    assert 0.05 < np.mean(chain.acceptance_fraction) < 0.6
+    return chain.get_chain(discard=steps // 20, flat=True)
 
 
 def test_a_correlated_normal_distribution_has_its_covariance() -> None:
@@ -27,7 +26,7 @@ def test_a_correlated_normal_distribution_has_its_covariance() -> None:
         return -0.5 * np.sum((theta @ inverse.T) ** 2, axis=1)
 
     found = _sampled(normal, rng.standard_normal((N_WALKERS, 6)) @ mix.T)
-    independent = found @ inverse.T  # 6000 steps of 24 walkers, every 25th its own
+    independent = found @ inverse.T  # 3000 steps of 24 walkers, every 25th its own
     assert np.mean(independent, axis=0) == pytest.approx(np.zeros(6), abs=0.05)
     assert np.cov(independent.T) == pytest.approx(np.eye(6), abs=0.06)
     assert np.percentile(independent, [15.865, 84.135]) == pytest.approx([-1, 1], abs=0.03)
@@ -55,18 +54,3 @@ def test_a_bent_ridge_is_walked_to_its_ends() -> None:
     assert np.std(x) == pytest.approx(1, rel=0.06)
     assert np.mean(y) == pytest.approx(1, rel=0.1)  # of x^2
     assert np.std(y - x**2) == pytest.approx(0.5, rel=0.05)
-
-
-@pytest.mark.parametrize("memory", [0.0, 0.5, 0.9])
-def test_autocorrelation_times_of_what_forgets_at_a_known_rate(memory: float) -> None:
-    noise = np.random.default_rng(1).standard_normal((20_000, 12, 2))
-    places = np.empty_like(noise)
-    places[0] = noise[0]
-    for k in range(1, len(noise)):
-        places[k] = memory * places[k - 1] + np.sqrt(1 - memory**2) * noise[k]
-    known = (1 + memory) / (1 - memory)
-    assert autocorrelation_times(places) == pytest.approx([known, known], rel=0.06)
-
-
-def test_what_never_moved_has_no_autocorrelation_time() -> None:
-    assert np.isnan(autocorrelation_times(np.ones((100, 12, 2)))).all()
