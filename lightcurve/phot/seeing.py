@@ -235,7 +235,9 @@ def binned_profile(
     ring[~(np.isfinite(boxes) & (ring < n_rings))] = n_rings
     index = (np.arange(n)[:, None, None] * (n_rings + 1) + ring).ravel()
     count, light, moment = (
-        np.bincount(index, weights, minlength=n * (n_rings + 1)).reshape(n, -1)[:, :n_rings]
+        np.bincount(index, weights, minlength=n * (n_rings + 1)).reshape(n, n_rings + 1)[
+            :, :n_rings
+        ]
         for weights in (None, boxes.ravel(), squared.ravel())
     )
     divisor = np.where(count > 0, count, np.nan)

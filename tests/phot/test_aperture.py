@@ -147,3 +147,13 @@ def test_ccd_equation() -> None:
     camera = NoiseModel(gain_e_per_adu=2, read_noise_e=6, dark_e=4)
     variance = pixel_variance_model(np.array([100.0, -5.0]), camera)
     np.testing.assert_allclose(variance - QUANTISATION_VARIANCE, [240 / 4, 40 / 4])
+
+
+def test_no_star_at_all_has_no_flux_and_no_width() -> None:
+    sky, none = np.full((60, 60), 100, np.float32), np.zeros(0)
+    phot = measure_stars(
+        sky, np.zeros(sky.shape, np.uint8), none, none, np.array([2.0, 3.0]), (8.0, 14.0),
+        NoiseModel(),
+    )  # fmt: skip
+    assert phot.flux.shape == (0, 2)
+    assert phot.fwhm.shape == (0,)
