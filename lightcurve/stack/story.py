@@ -127,6 +127,9 @@ def stack_set(
                 ready.layers, ready.middle, settings.stack, settings.calibration.memory_mb
             )
             stacked = gather(blocks, ready)
+        if not np.isfinite(stacked.light).any():
+            msg = f"no pixel has a value in any of {len(ready.kept)} frames, all are bad"
+            raise InputError(msg)
         path = write_stack(out, stacked, ready, settings)
         image = None
         if catalog:
