@@ -60,6 +60,7 @@ class Stop:
             if "--json" in sys.argv[1:]:
                 _write(1, f'{{\n  "error": "{STOPPED}"\n}}')
             _write(2, ("", CLEAR_LINE)[os.isatty(2)] + f"lightcurve: {STOPPED}")
+        _end_fork_server()
         os._exit(self.status)
 
     def _end(self, number: int, _frame: FrameType | None) -> None:
@@ -82,6 +83,15 @@ class Stop:
         time.sleep(GRACE_S)
         self.status = self.status or 128 + number
         self.end()
+
+
+def _end_fork_server() -> None:
+    """End what may still load for seconds before it looks whether anybody wants it."""
+    server = getattr(sys.modules.get("multiprocessing.forkserver"), "_forkserver", None)
+    number = getattr(server, "_forkserver_pid", None)
+    if number:
+        with suppress(OSError):
+            os.kill(number, signal.SIGKILL)
 
 
 def _write(number: int, line: str) -> None:
