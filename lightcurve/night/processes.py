@@ -123,23 +123,29 @@ def _answer(worker: _Worker) -> Any:
     return result
 
 
-def warm(*more: str) -> None:
-    """Begin to load what the processes will need, and do not wait for it.
+def warm(*more: str) -> bool:
+    """Begin to load what the processes will need, and do not wait for it; say if they can share it.
 
     On Linux they are forked from one that has loaded it, and does nothing else: that takes
     hundredths of a second, and they share what it loaded. Elsewhere not all libraries bear being
-    forked: each process loads its own.
+    forked, and some folders for passing files hold no sockets: there each process loads its own.
 
     more: names of modules beyond those that measure; heard the first time alone.
     """
-    if FORKS:
-        from multiprocessing import forkserver  # which not every system has
+    if not FORKS:
+        return False
+    from multiprocessing import forkserver  # which not every system has
 
-        if not _loaded:
-            _loaded.extend((*LOADED, *more))
-        forkserver.set_forkserver_preload(_loaded)
+    names = _loaded or [*LOADED, *more]
+    forkserver.set_forkserver_preload(names)
+    try:
         with _deaf():
             forkserver.ensure_running()
+    except OSError as error:
+        log.info("no process to fork others from (%s): each loads what it needs", error)
+        return False
+    _loaded[:] = names
+    return True
 
 
 def warm_to_draw() -> None:
@@ -162,9 +168,8 @@ def usable() -> int:
 
 def _start() -> _Worker:
     # A fresh process: one that is forked may inherit a lock that some thread of this one holds.
-    warm()
+    make = get_context("forkserver").Process if warm() else get_context("spawn").Process
     pipe, theirs = connection.Pipe()
-    make = get_context("forkserver").Process if FORKS else get_context("spawn").Process
     process = make(target=_serve, args=(theirs,), daemon=True)
     with _deaf():
         process.start()

@@ -163,3 +163,15 @@ def test_who_is_stopped_is_named_and_goes_on_when_told(monkeypatch) -> None:
         processes.log.removeHandler(handler)
     assert [done[Path("a", str(k))] for k in range(5)] == list("01234")
     assert any(" at 3:" in one for one in said)
+
+
+@pytest.mark.skipif(not FORKS, reason="processes are forked on Linux alone")
+def test_a_folder_that_holds_no_sockets_costs_nothing_but_time(monkeypatch):
+    """As one whose path is longer than the 107 characters that a socket's may have."""
+    monkeypatch.setattr(
+        "multiprocessing.forkserver.ensure_running", partial(os.stat, "/no such folder")
+    )
+    monkeypatch.setattr(processes, "_loaded", [])
+    assert not warm()
+    assert not processes.have_loaded(LOADED[0])
+    assert sorted(spread([1, 2, 3], double, 2)) == [(1, 2), (2, 4), (3, 6)]
