@@ -145,7 +145,12 @@ def plain_photutils(truth: Rendered) -> tuple[int, str]:
     from astropy.nddata import NDData
     from astropy.stats import SigmaClip
     from astropy.table import Table
-    from photutils.aperture import ApertureStats, CircularAnnulus, CircularAperture
+    from photutils.aperture import (
+        ApertureStats,
+        CircularAnnulus,
+        CircularAperture,
+        aperture_photometry,
+    )
     from photutils.background import Background2D, SExtractorBackground
     from photutils.detection import DAOStarFinder
     from photutils.psf import EPSFBuilder, PSFPhotometry, SourceGrouper, extract_stars
@@ -172,7 +177,7 @@ def plain_photutils(truth: Rendered) -> tuple[int, str]:
     error = calc_total_error(light, background.background_rms, TIMED.gain)
     for factor in (0.8, 1.0, 1.3, 1.7, 2.2):
         aperture = CircularAperture(xy, factor * TIMED.fwhm)
-        aperture.do_photometry(pixels, error=error)
+        aperture_photometry(pixels, aperture, error=error)
     annulus = CircularAnnulus(xy, 4 * TIMED.fwhm, 7 * TIMED.fwhm)
     ApertureStats(pixels, annulus, sigma_clip=clip).median  # noqa: B018  (computed when asked for)
     lap("apertures")
