@@ -17,8 +17,9 @@ __all__ = ["Posterior", "sample_posterior"]
 
 N_WALKERS = 24  # or two more than twice the parameters
 BLOCK = 100  # steps between two looks
-LENGTHS = 50  # autocorrelation times that make a chain long enough
-MAX_SAMPLES = 4000
+LENGTHS = 50  # autocorrelation times that make a chain long enough to be believed
+WANTED = 100  # and to tell a median, of as many walkers, to a fortieth of its error
+MAX_SAMPLES = 6000
 
 
 class Sampled(Protocol):
@@ -85,7 +86,7 @@ def sample_posterior(
     rng: np.random.Generator,
     max_steps: int,
 ) -> Posterior:
-    """Sample from the least-squares solution on, until converged or `max_steps`.
+    """Sample from the least-squares solution on, until 100 autocorrelation times or `max_steps`.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def sample_posterior(
     chain = make_chain(problem.log_probabilities, n, len(theta))
     start = make_start(_walkers(problem, theta, covariance, rng, n), rng)
     tau, converged = float("inf"), False
-    while chain.iteration < max_steps and not converged:
+    while chain.iteration < min(max_steps, WANTED * tau):
         start = chain.run_mcmc(start, min(BLOCK, max_steps - chain.iteration))
         tau = float(np.max(chain.get_autocorr_time(tol=0)))
         converged = chain.iteration >= LENGTHS * tau
