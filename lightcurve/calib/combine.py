@@ -167,7 +167,7 @@ def _sorted(stack: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=_FEW)
 def _comparisons(n: int) -> tuple[tuple[int, int], ...]:
-    """Give the pairs that sort n values (Batcher's merge exchange: Knuth, vol. 3, 5.2.2 M)."""
+    """Give the pairs that sort n values (Batcher's odd-even merge sort: Knuth, vol. 3, 5.3.4)."""
     pairs, size = [], 1
     while size < n:
         step = size

@@ -21,7 +21,6 @@ __all__ = ["Joint", "JointSolution", "fit_together"]
 MID, RADIUS = 0, 1  # places in `NAMES`
 ORBIT = (2, 3)
 LIMBS = (4, 5)
-SHAPE_STEPS = {"a_over_rs": 0.1, "impact_parameter": 0.05}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -145,10 +145,11 @@ def try_variations(times: Times, known: Ephemeris) -> Timing:
 def weigh_all(times: Times, known: Ephemeris) -> float:
     """Logarithm of the evidence for all models, each variation of them one case of fifty.
 
-    Of mid-times in minutes, up to a constant that T0 and period bring.
+    Of mid-times in minutes, up to a constant that T0 and period bring, whatever the epochs are.
     """
     data = Data.of(times, known)
     plain = data.log_evidence(data.cov) - 0.5 * len(times.mid) * math.log(2 * math.pi)
+    plain -= math.log(data.half)  # the slope in half spans, flat by the epoch
     if len(np.unique(times.epoch)) < min(FEWEST.values()):
         return plain
     models, _ = _solve_all(data, times.epoch)

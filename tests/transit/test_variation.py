@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from lightcurve.transit.times import Times, known_ephemeris
 from lightcurve.transit.variation import SIZES, Data, Variation, try_variations, weigh_all
@@ -73,5 +74,17 @@ def test_all_models_together_weigh_as_much_as_the_best_of_them():
     times = times_of(6 * np.sin(2 * np.pi * EPOCHS / 37.0))
     data = Data.of(times, KNOWN)
     plain = data.log_evidence(data.cov) - 0.5 * len(EPOCHS) * math.log(2 * math.pi)
+    plain -= math.log(data.half)
     best = max(try_variations(times, KNOWN).log_evidence.values())
     assert weigh_all(times, KNOWN) - plain == pytest.approx(best - math.log(50), abs=0.5)
+
+
+def test_another_mid_time_brings_the_chance_of_it():
+    """However far away it is: evidences of some and of all are of the same ephemerides."""
+    times = times_of(0.0, epochs=np.array([0, 7, 300]))
+    brought = weigh_all(times, KNOWN) - weigh_all(times.of(np.arange(3) < 2), KNOWN)
+    weights = np.array([1 - 300 / 7, 300 / 7])  # of the line through two, at the third
+    late = (times.mid - KNOWN.at(times.epoch)) * 1440
+    sigma = math.hypot(0.8, *(0.8 * weights))
+    chance = norm.logpdf(late[2], weights @ late[:2], sigma)
+    assert brought == pytest.approx(chance, abs=1e-6)
