@@ -68,8 +68,10 @@ def spread(tasks: Iterable[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T
     at_work: dict[_Worker, T] = {}
     try:
         while waiting or at_work:
-            fresh = [_start() for _ in range(min(n - len(at_work), len(waiting)))]
-            at_work |= {one: waiting.popleft() for one in fresh}
+            fresh: list[_Worker] = []
+            while waiting and len(at_work) < n:
+                fresh.append(_start())
+                at_work[fresh[-1]] = waiting.popleft()
             for one in fresh:  # all load what they need before the first is waited for
                 one.send(do)
                 one.send(at_work[one])

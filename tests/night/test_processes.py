@@ -10,6 +10,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -175,3 +176,12 @@ def test_a_folder_that_holds_no_sockets_costs_nothing_but_time(monkeypatch):
     assert not warm()
     assert not processes.have_loaded(LOADED[0])
     assert sorted(spread([1, 2, 3], double, 2)) == [(1, 2), (2, 4), (3, 6)]
+
+
+def test_where_no_more_can_be_started_none_is_left(monkeypatch):
+    one = processes._start()
+    monkeypatch.setattr(processes, "_start", Mock(side_effect=[one, BlockingIOError]))
+    with pytest.raises(BlockingIOError):
+        list(spread([1, 2], double, 2))
+    assert not one.process.is_alive()
+    assert one.pipe.closed
