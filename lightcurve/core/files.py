@@ -100,7 +100,7 @@ def write_text(path: str | Path, text: str) -> Path:
     InputError
         When it cannot be written.
     """
-    return write_whole(path, lambda file: file.write(text.encode()))
+    return write_whole(path, lambda file: file.write(text.encode(errors="replace")))
 
 
 def read_bytes(path: str | Path, what: str, *, max_bytes: int) -> bytes:

@@ -46,6 +46,7 @@ class TableNames:
     magnitude_errors: tuple[str, ...]
     own_fluxes: tuple[str, ...]
     quality: tuple[str, ...]
+    good: tuple[str, ...]
     of_rows: tuple[str, ...]
     pipeline: tuple[str, str, str]  # time, flux, flux of the comparison star
     aliases: Mapping[str, str]

@@ -103,7 +103,7 @@ def save_o_minus_c(
                 )  # fmt: skip
         axes.set_xlim(shown.grid[0], shown.grid[-1])
         low, high = (shown.minutes + sign * shown.error for sign in (-1, 1))
-        ends = (low[shown.kept], high[shown.kept], shown.new)
+        ends = (low[shown.kept], high[shown.kept], shown.new, np.zeros(1))
         axes.set_ylim(*robust_limits(np.concatenate(ends), percent=0))
         show_beyond(axes, shown.epoch.astype(float), shown.minutes)
         axes.set(xlabel="Epoch", ylabel="O \N{MINUS SIGN} C (minutes)")

@@ -20,6 +20,7 @@ from lightcurve.core.flags import NO_POINT
 from lightcurve.core.guard import guard, reason_of
 from lightcurve.core.progress import Progress
 from lightcurve.core.settings import Settings
+from lightcurve.core.table_text import printable
 from lightcurve.night.fit_table import (
     Known,
     check_place,
@@ -37,6 +38,7 @@ __all__ = ["Told"]
 
 OURS = "lightcurve.csv"
 TABLES = {".csv", ".dat", ".ecsv", ".fits", ".tbl", ".tsv", ".txt", ".xls"}
+EPOCH = ", epoch "  # between the name of a table and one of its transits
 REACH = 1.5  # durations from mid-transit, of light curves of many: one on either side
 MOST = 0.8  # of the points: some frames are left out of one table and not of another
 log = logging.getLogger(__name__)
@@ -60,8 +62,24 @@ class Told:
 
     def filter_of(self, label: str) -> str | None:
         """Find what is said of the filter of a table; the last that is like its name counts."""
-        pairs = [("*", f) if "=" not in f else tuple(f.rsplit("=", 1)) for f in self.filters]
-        return next((name for like, name in reversed(pairs) if fnmatchcase(label, like)), None)
+        whole = label.rpartition(EPOCH)[0] or label
+        pairs = reversed(self._filters())
+        return next((name for like, name in pairs if fnmatchcase(whole, like)), None)
+
+    def check(self, labels: Sequence[str]) -> None:
+        """Refuse a filter without a name, or of tables that are not there: InputError."""
+        for like, name in self._filters():
+            if not name.strip():
+                msg = f"--filter {like}= names no filter: NAME=FILTER, or FILTER of all"
+                raise InputError(msg)
+            if not any(fnmatchcase(label, like) for label in labels):
+                msg = f"--filter {like}={name}: no table is called {like}, but {', '.join(labels)}"
+                raise InputError(msg)
+
+    def _filters(self) -> list[tuple[str, str]]:
+        """Part what is said into names, with wildcards, and filters."""
+        parts = [one.rpartition("=") for one in self.filters]
+        return [(like if equals else "*", name) for like, equals, name in parts]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +150,7 @@ def label_all(tables: Sequence[Path]) -> list[str]:
     deep = 1
     while len({parts[-deep:] for parts in whole}) < len(whole) and deep < max(map(len, whole)):
         deep += 1
-    return ["/".join(parts[-deep:]) for parts in whole]
+    return [printable("/".join(parts[-deep:])) for parts in whole]
 
 
 def find_planet(tables: Sequence[Path], settings: Settings) -> Planet:
@@ -158,7 +176,9 @@ def fit_nights(
 ) -> Iterator[SeasonNight]:
     """Fit each light curve by itself; what cannot be read or fitted says why, and others go on."""
     plain = settings.model_copy(update={"fit": settings.fit.model_copy(update={"sample": False})})
-    pairs = list(zip(tables, label_all(tables), strict=True))
+    labels = label_all(tables)
+    told.check(labels)
+    pairs = list(zip(tables, labels, strict=True))
     for table, label in progress(pairs, "fitting nights", len(pairs)):
         log.info("%s", label)
         try:
@@ -211,7 +231,7 @@ def cut_transits(curve: LightCurve, planet: Planet, label: str) -> list[tuple[st
         )
         reach = REACH * transit_duration(planet) + MARGIN_SIGMA * error
         rows = np.flatnonzero((epoch == one) & (off < reach))
-        parts.append((f"{label}, epoch {int(one)}", take_points(curve, rows)))
+        parts.append((f"{label}{EPOCH}{int(one)}", take_points(curve, rows)))
     return parts
 
 

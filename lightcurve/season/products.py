@@ -92,7 +92,7 @@ def write_season(out: Path, season: Season) -> Products:
     """Write all products of a season but nights.csv, which is there already."""
     rows = mid_time_rows(season)
     (out / "figures").mkdir(parents=True, exist_ok=True)
-    title = f"{season.planet.name}: {len(rows)} transits of {_epochs(season)} epochs"
+    title = f"{season.planet.name}: {count(len(rows), 'transit')} of {_epochs(season)}"
     folded, lines = fold(season)
     paths = {
         "nights.csv": out / "nights.csv",
@@ -178,8 +178,13 @@ def _escaped(text: str) -> str:
     return "".join(LATEX.get(letter, letter) for letter in text)
 
 
-def _epochs(season: Season) -> int:
-    return len(np.unique(season.times.epoch))
+def count(number: int, word: str) -> str:
+    """Say how many."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _epochs(season: Season) -> str:
+    return count(len(np.unique(season.times.epoch)), "epoch")
 
 
 def _plain(p: Parameter) -> dict[str, Any]:
@@ -275,7 +280,7 @@ def summarise(season: Season) -> dict[str, Result]:
         "verdict": Result(
             len(found), "", "light curves",
             f"{len(found)} of {len(season.nights)} light curves show its transit, "
-            f"{_epochs(season)} epochs",
+            f"{_epochs(season)}",
         ),
         "t0_bjd_tdb": Result(
             one.t0, "BJD_TDB", "T0", f"{_number(one.t0, t0_err, 'BJD_TDB')}, epoch {one.epoch}",
@@ -309,7 +314,7 @@ def summarise(season: Season) -> dict[str, Result]:
 def o_minus_c(season: Season) -> OMinusC:
     """Lay the O-C diagram out: minutes from the ephemeris that was known."""
     times, known, new = season.times, season.known, season.ephemeris
-    pad = 0.03 * max(float(np.ptp(times.epoch)), 10.0)
+    pad = 0.03 * max(float(np.ptp(times.epoch)), 40.0)  # a whole epoch at least
     grid = np.linspace(times.epoch.min() - pad, times.epoch.max() + pad, 200)
     return OMinusC(
         epoch=times.epoch,

@@ -383,7 +383,10 @@ def _fluxes(
         notes.append(Note(text, Severity.WARNING, subject=counts))
         name = counts
     if not name:
-        msg = "no column of relative flux; name it with --flux (in Python: flux=)"
+        msg = (
+            "no column of relative flux; name it with --flux (in Python: flux=); the table has "
+            f"{', '.join(table.columns)}"
+        )
         raise InputError(msg, file=table.name)
     if not choice.flux:
         _refuse_twins(table, name, "--flux")
@@ -544,23 +547,29 @@ def _stands_again(table: AijTable) -> np.ndarray:
 def _of_good_quality(table: AijTable, notes: list[Note]) -> np.ndarray:
     """Leave out the points that a column of flags marks, where it marks the fewer: (n,) bool."""
     good = np.ones(len(table), dtype=bool)
-    name = _first(table, WORDS.quality)
-    values = table.columns.get(name)
-    if values is None:
-        known = {word.lower() for word in WORDS.quality}
-        for name in (n for n in table.words if n.lower() in known):
-            text = f"column {name} is of words, and left aside: leave out the rows that are bad"
-            notes.append(Note(text, Severity.WARNING, subject=name))
-        return good
-    marked = np.asarray(values != 0)
-    if np.any(values % 1) or marked.mean() > MOST_MARKED:
-        text = f"column {name} marks {int(marked.sum())} of {len(table)} points, and is left aside"
+    known = {word.lower() for word in (*WORDS.quality, *WORDS.good)}
+    for name in (n for n in table.words if n.lower() in known):
+        text = f"column {name} is of words, and left aside: leave out the rows that are bad"
         notes.append(Note(text, Severity.WARNING, subject=name))
-        return good
-    if marked.any():
-        text = f"{int(marked.sum())} points are marked by column {name}, and left out"
+    for words in (WORDS.quality, WORDS.good):
+        if name := _first(table, words):
+            values = table.columns[name]
+            marked = np.asarray((values == 0) if words is WORDS.good else (values != 0))
+            good &= ~_believed(name, values, marked, notes)
+    return good
+
+
+def _believed(name: str, values: np.ndarray, marked: np.ndarray, notes: list[Note]) -> np.ndarray:
+    """Take a column of flags, (n,), at its word; where that cannot be no point is marked."""
+    count = int(marked.sum())
+    if np.any(values % 1) or marked.mean() > MOST_MARKED:
+        text = f"column {name} marks {count} of {len(values)} points, and is left aside"
+        notes.append(Note(text, Severity.WARNING, subject=name))
+        return np.zeros(len(values), dtype=bool)
+    if count:
+        text = f"{count} points are marked by column {name}, and left out"
         notes.append(Note(text, subject=name))
-    return ~marked
+    return marked
 
 
 def _first(table: AijTable, names: Sequence[str]) -> str:

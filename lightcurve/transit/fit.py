@@ -24,7 +24,13 @@ from lightcurve.transit.judge import (
     timing_notes,
 )
 from lightcurve.transit.model import NAMES
-from lightcurve.transit.quality import coverage, red_noise_factor, residual_tests, summarise
+from lightcurve.transit.quality import (
+    coverage,
+    fold_about,
+    red_noise_factor,
+    residual_tests,
+    summarise,
+)
 from lightcurve.transit.red_noise import RedNoise
 from lightcurve.transit.sample import Posterior, draw_normal, sample_posterior
 from lightcurve.transit.solve import (
@@ -199,7 +205,8 @@ def solve_and_judge(
     posterior = _posterior(best, settings if found else NOT_SAMPLED, rng)
     parameters = summarise(posterior.samples, planet, prediction)
     contacts = prediction.mid, prediction.duration, prediction.ingress_duration
-    cover = coverage(time, *((parameters[k].value for k in CONTACT_TIMES) if found else contacts))
+    shown = [parameters[k].value for k in CONTACT_TIMES] if found else contacts
+    cover = coverage(fold_about(time, shown[0], planet.period_days), *shown)
     timing = time_of(parameters["o_minus_c_minutes"], prediction)
     verdict = judge(tests, timing, cover, time)
     model, trend = predict(points, best, night.trend, found=found)

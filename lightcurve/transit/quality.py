@@ -144,6 +144,11 @@ def normal_chance(statistic: float) -> float:
     return 1 - math.exp(-13.436 + 101.14 * a - 223.73 * a**2)
 
 
+def fold_about(time: np.ndarray, mid: float, period: float) -> np.ndarray:
+    """Put times, (n,), days, of several transits about one mid-time, ascending."""
+    return np.sort(time - period * np.rint((time - mid) / period))
+
+
 def coverage(time: np.ndarray, mid: float, duration: float, ingress: float) -> dict[str, float]:
     """Work out how much of a transit was observed by the points used.
 

@@ -130,7 +130,9 @@ def make_chain(
     import emcee
 
     moves = [(emcee.moves.DEMove(), 1.0)]
-    return emcee.EnsembleSampler(n, k, log_probabilities, moves=moves, vectorize=True)
+    chain = emcee.EnsembleSampler(n, k, log_probabilities, moves=moves, vectorize=True)
+    chain.log_prob_fn = log_probabilities  # as it is: emcee's wrapper prints what stops it
+    return chain
 
 
 def make_start(walkers: np.ndarray, rng: np.random.Generator) -> emcee.State:

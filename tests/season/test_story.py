@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -126,3 +127,26 @@ def test_a_light_curve_of_many_transits_is_cut_into_them(tmp_path):
     assert len({night.label for night in season.nights}) == 4
     assert {night.filter for night in season.nights} == {"V"}
     assert np.all(np.abs(season.times.mid - T0 - PERIOD * np.arange(4)) < 4 * season.times.error)
+
+
+@pytest.mark.parametrize("said", ["other*=V", "night.csv=", "", "=V"])
+def test_a_filter_of_no_table_is_refused(tmp_path, said):
+    table = write_curve(tmp_path / "night.csv", T0 + 5 * PERIOD, np.random.default_rng(3))
+    settings = Settings(target={"planet_file": planet_file(tmp_path)})
+    with pytest.raises(InputError):
+        join_season([table], settings, tmp_path / "out", Told(filters=(said,)))
+
+
+def test_a_name_that_is_no_text_is_written_all_the_same(tmp_path):
+    name = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    try:
+        name.touch()
+    except OSError:
+        pytest.skip("the file system takes text alone")
+    write_curve(name, T0 + 5 * PERIOD, np.random.default_rng(3))
+    settings = Settings(target={"planet_file": planet_file(tmp_path)})
+    out = tmp_path / "out"
+    joined = join_season([name], settings, out, Told(filters=("V",)))
+    assert len(joined.found) == 1
+    assert "caf?.csv" in (out / "nights.csv").read_text()
+    assert "caf" in (out / "report.html").read_text()

@@ -145,3 +145,18 @@ def test_our_own_files_come_back(tmp_path):
     path.write_text(ecsv_text(night))
     again = read_curve(path, ColumnChoice(time="time", time_kind="bjd_tdb"))
     np.testing.assert_array_equal(again.bjd_tdb, curve.bjd_tdb)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "good"), [("rejected", 1, 0), ("valid", 0, 1), ("Used", 0, 1), ("mask", 4, 0)]
+)
+def test_columns_that_tell_bad_points_either_way_are_believed(name, bad, good, tmp_path):
+    rng = np.random.default_rng(2)
+    rows = [
+        f"{2459000 + k / 500:.6f},{1 + 0.001 * x:.6f},0.001,{bad if k % 10 == 3 else good}"
+        for k, x in enumerate(rng.standard_normal(60))
+    ]
+    path = tmp_path / "night.csv"
+    path.write_text("\n".join([f"BJD_TDB,flux,err,{name}", *rows]) + "\n")
+    curve = read_curve(path)
+    assert np.flatnonzero(curve.flags).tolist() == list(range(3, 60, 10))

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy.stats import anderson, kstest
 
-from lightcurve.transit.quality import anderson_darling, normal_chance, residual_tests
+from lightcurve.transit.quality import (
+    anderson_darling,
+    coverage,
+    fold_about,
+    normal_chance,
+    residual_tests,
+)
 
 
 @pytest.mark.parametrize("n", [60, 8000])
@@ -41,3 +47,10 @@ def test_chances_fall_as_the_statistic_grows() -> None:
     chances = [normal_chance(a) for a in np.linspace(0, 160, 4000)]
     assert np.all(np.diff(chances) < 0.002)  # where two formulas meet they differ by so much
     assert chances[-1] < 1e-100
+
+
+def test_several_transits_are_covered_as_one():
+    night = np.linspace(-0.1, 0.1, 101)
+    folded = fold_about(np.concatenate([10 + night, 16.0 + night]), 12.0, 2.0)
+    assert coverage(folded, 12.0, 0.1, 0.02)["coverage_transit"] == 1
+    assert np.array_equal(fold_about(10 + night, 10.01, 2.0), 10 + night)

@@ -54,3 +54,13 @@ def test_a_bent_ridge_is_walked_to_its_ends() -> None:
     assert np.std(x) == pytest.approx(1, rel=0.06)
     assert np.mean(y) == pytest.approx(1, rel=0.1)  # of x^2
     assert np.std(y - x**2) == pytest.approx(0.5, rel=0.05)
+
+
+def test_what_stops_a_chain_is_passed_on_without_a_word(capsys):
+    def stop(_theta):
+        raise KeyboardInterrupt
+
+    chain = make_chain(stop, 8, 2)
+    with pytest.raises(KeyboardInterrupt):
+        chain.run_mcmc(np.random.default_rng(1).standard_normal((8, 2)), 2)
+    assert capsys.readouterr() == ("", "")
