@@ -157,8 +157,9 @@ def reduced(folder: Path, planet: Path, truth, row: Row, keep: Path | None, *, s
     from lightcurve import reduce_night
 
     night = reduce_night(
-        folder / "raw", folder / "run", planet=planet, sample=sample, workers=1, offline=True
-    )
+        folder / "raw", folder / "run", planet=planet, sample=sample, workers=1, offline=True,
+        figures="none",  # half of a small night's time, and nobody would look at them
+    )  # fmt: skip
     curve, fit = night.curve, night.fit
     by_file = {path.name: k for k, path in enumerate(truth.lights)}
     index = np.array([by_file[Path(str(name)).name] for name in curve.file])
@@ -254,7 +255,6 @@ def in_child(job: Job, curves: Path) -> Row:
     """Do a night in a folder that vanishes with it, and not for ever; its curve is kept."""
     folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"campaign-{os.getpid()}"  # noqa: S108
     shutil.rmtree(folder, ignore_errors=True)
-    _draw_nothing()
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(LONGEST_S)
     try:
@@ -262,13 +262,6 @@ def in_child(job: Job, curves: Path) -> Row:
     finally:
         signal.alarm(0)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _draw_nothing() -> None:
-    """Half of a small night's time goes into figures that nobody would look at."""
-    from lightcurve.night import figures
-
-    figures.draw = lambda *_, **__: {}
 
 
 def _too_long(*_: object) -> None:
