@@ -112,6 +112,12 @@ class SeasonNight:
         return self.fit is not None and self.fit.found
 
     @property
+    def quality(self) -> tuple[bool, float]:
+        """Sorts those that show a transit first, and of these those of the least scatter."""
+        scatter = math.inf if self.fit is None else self.fit.statistics["residual_scatter_percent"]
+        return not self.found, scatter
+
+    @property
     def first(self) -> float:
         """BJD_TDB of its first point used; infinite without a fit."""
         if self.curve is None or self.fit is None:
@@ -266,12 +272,12 @@ def _in_name(table: Path) -> str | None:
 
 
 def without_repeats(nights: Iterable[SeasonNight]) -> Iterator[SeasonNight]:
-    """Pass nights on; of those made of the same frames the first alone with its fit.
+    """Pass nights on, the best first; of those made of the same frames it alone has its fit.
 
     Frames are the same where the filters may be, and most mid-exposures are to the second.
     """
     kept: list[SeasonNight] = []
-    for night in nights:
+    for night in sorted(nights, key=lambda night: night.quality):
         again = next((one for one in kept if _same_frames(one, night)), None)
         if again is None:
             kept.append(night)

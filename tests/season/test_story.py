@@ -68,6 +68,17 @@ def test_the_shape_helps_a_partial_transit_most(season):
     assert gain[1] > 1.2
 
 
+def test_of_the_same_frames_the_better_light_curve_counts(tmp_path):
+    """Whichever comes first by its name."""
+    settings = Settings(target={"planet_file": planet_file(tmp_path)}, catalogs={"offline": True})
+    for name, noise in (("a.csv", 0.004), ("b.csv", 0.001)):
+        write_curve(tmp_path / name, T0, np.random.default_rng(2), noise=noise)
+    tables = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    joined = join_season(tables, settings, tmp_path / "out", Told(filters=("Rc",)))
+    assert [night.label for night in joined.found] == ["b.csv"]
+    assert "b.csv" in next(night.error for night in joined.nights if night.label == "a.csv")
+
+
 def test_what_is_no_night_says_why_and_the_others_go_on(season):
     by_label = {night.label: night for night in season.nights}
     assert len(by_label) == 8
