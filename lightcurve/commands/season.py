@@ -72,7 +72,7 @@ def season(
 
 def _tell(joined: Season) -> None:
     """Show the mid-times, and what is not among them."""
-    from lightcurve.season.products import mid_time_rows
+    from lightcurve.season.tables import mid_time_rows
 
     rows = (
         (
