@@ -10,8 +10,9 @@ import numpy as np
 
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.times import bjd_tdb, hjd_utc, tt_minus_utc_s
+from lightcurve.transit.evidence import MINUTES
 from lightcurve.transit.times import Ephemeris, Times, fit_ephemeris, with_known
-from lightcurve.transit.variation import MINUTES, weigh_all
+from lightcurve.transit.variation import weigh_all
 
 __all__ = ["Judged", "Mistake", "clock_mistakes", "explain", "judge_times"]
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from lightcurve.transit.evidence import SIZES, Data
 from lightcurve.transit.times import Times, known_ephemeris
-from lightcurve.transit.variation import SIZES, Data, Variation, try_variations, weigh_all
+from lightcurve.transit.variation import Variation, try_variations, weigh_all
 from sim_season import PLANET
 
 KNOWN = known_ephemeris(PLANET)
