@@ -22,9 +22,9 @@ def demo(
     json: Json = False,
 ) -> None:
     """Simulate a small night with a transit, reduce it, and show truth beside result."""
-    from lightcurve.night.processes import warm_to_draw
+    from lightcurve.core.processes import LOADED, warm_to_draw
 
-    warm_to_draw()
+    warm_to_draw(*LOADED, "lightcurve.night.figures")
     with LINE.show("starting"):  # imports take a while
         from lightcurve.night.demo import run_demo
 

@@ -53,8 +53,11 @@ def image(
 
     Example: lightcurve image FRAME.fits --index INDEX.fits --catalog STARS.fits --offline
     """
-    from lightcurve.core.data import FrameStatus
+    from lightcurve.core.data import Figures, FrameStatus
+    from lightcurve.core.processes import warm_to_draw
 
+    if settings.figures is not Figures.NONE and not sequence:
+        warm_to_draw("lightcurve.report.image_maps", "lightcurve.report.image_plots")
     with LINE.show("starting"):  # imports take a while
         from lightcurve.image.batch import measure_sequence, reduce_images
 

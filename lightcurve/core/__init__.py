@@ -16,6 +16,7 @@ __all__ = [
     "guard",
     "http",
     "library_warnings",
+    "processes",
     "progress",
     "quantities",
     "registry",

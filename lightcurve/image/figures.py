@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from lightcurve.core.data import Figures
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
+from lightcurve.core.processes import divide, ready_with
 from lightcurve.core.table_text import printable
 from lightcurve.image.psf import shape_maps
 from lightcurve.image.reduced import FoundBy, Magnitudes, Reduced
@@ -56,8 +59,23 @@ FIGURES: Mapping[str, Part | None] = {
     "candidates": Part.CANDIDATES,
 }
 CUT_PX = 12  # half a cut-out
+DRAWN_BY = "lightcurve.report.image_maps"  # the slowest of what draws them
+MAX_SENT = 20_000_000  # pixels of a frame: of more, to send it takes as long as to draw it
 SURE_MAG = 0.1
 SHOWN_FWHM = 8.0  # half the part of the frame shown before and after
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """A figure to be drawn, with all that goes into it: a process may be sent it."""
+
+    path: Path
+    caption: str
+    save: Callable[[Path], Path]
+
+    def __str__(self) -> str:
+        """Name it."""
+        return self.path.name
 
 
 def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
@@ -74,14 +92,17 @@ def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
     except OSError as error:
         msg = f"{folder}: cannot be made: {error.strerror}; choose another --out"
         raise InputError(msg) from error
-    captions = _image(folder / "image.png", reduced) if wanted == Figures.ALL else {}
-    captions |= _background(folder, reduced)
-    captions |= _psf(folder / "psf.png", reduced) | _psf_maps(folder / "psf_maps.png", reduced)
-    for kind in (reduced.calibrated.aperture, reduced.calibrated.psf):
-        if kind is not None and kind.zero_point is not None:
-            captions |= _zero_point(folder / f"zero_point_{kind.name}.png", reduced, kind)
-    captions |= _magnitudes(folder, reduced)
-    return captions | candidates_figure(folder / "candidates.png", reduced)
+    drawings = [*_image(folder / "image.png", reduced)] if wanted == Figures.ALL else []
+    drawings += [*_of_sources(folder, reduced), *_of_magnitudes(folder, reduced)]
+    drawings += candidates_figure(folder / "candidates.png", reduced)
+    small = reduced.prepared.frame.pixels.size <= MAX_SENT
+    for _ in divide(drawings, _draw, ready_with(DRAWN_BY) if small else 1):
+        pass
+    return {one.path: one.caption for one in drawings}
+
+
+def _draw(one: Drawing) -> Path:
+    return one.save(one.path)
 
 
 def part_of(figure: Path) -> Part | None:
@@ -106,7 +127,7 @@ def source_kinds(reduced: Reduced) -> np.ndarray:
     return kinds
 
 
-def _image(path: Path, reduced: Reduced) -> dict[Path, str]:
+def _image(path: Path, reduced: Reduced) -> Iterator[Drawing]:
     frame, apertures = reduced.prepared.frame, reduced.sources.apertures
     x, y = (np.asarray(reduced.table[name]) for name in ("x", "y"))
     kinds = source_kinds(reduced)
@@ -115,39 +136,49 @@ def _image(path: Path, reduced: Reduced) -> dict[Path, str]:
         "candidate": "candidate",
     }  # fmt: skip
     groups = {text: (x[kinds == kind], y[kinds == kind]) for kind, text in names.items()}
-    save_frame(
-        path, frame.pixels, groups,
+    save = partial(
+        save_frame, pixels=frame.pixels, groups=groups,
         radius=float(apertures.radii[apertures.main]),
         solution=reduced.placed.solution,
         # Between dollars a figure would see a formula.
         title=printable(frame.path.name).replace("$", r"\$"),
     )  # fmt: skip
-    return {path: "The frame with its sources, stretched so that faint and bright ones show."}
+    text = "The frame with its sources, stretched so that faint and bright ones show."
+    yield Drawing(path, text, save)
 
 
-def _background(folder: Path, reduced: Reduced) -> dict[Path, str]:
-    prepared, widths = reduced.prepared, reduced.sources.widths
-    frame, background = prepared.frame, prepared.background
-    back = save_background(
-        folder / "background.png", frame.pixels, background.level, background.rms,
-        background.sources | ~prepared.good,
+def _of_sources(folder: Path, reduced: Reduced) -> Iterator[Drawing]:
+    yield from _background(folder / "background.png", reduced)
+    yield from _widths(folder / "fwhm.png", reduced)
+    yield from _psf(folder / "psf.png", reduced)
+    yield from _psf_maps(folder / "psf_maps.png", reduced)
+
+
+def _background(path: Path, reduced: Reduced) -> Iterator[Drawing]:
+    prepared, background = reduced.prepared, reduced.prepared.background
+    save = partial(
+        save_background, pixels=prepared.frame.pixels, level=background.level,
+        rms=background.rms, sources=background.sources | ~prepared.good,
     )  # fmt: skip
-    captions = {
-        back: "The background and its noise, and whether blank pixels scatter as that noise says.",
-    }
+    text = "The background and its noise, and whether blank pixels scatter as that noise says."
+    yield Drawing(path, text, save)
+
+
+def _widths(path: Path, reduced: Reduced) -> Iterator[Drawing]:
+    widths = reduced.sources.widths
     if np.isfinite(widths.fwhm):
-        path = save_widths(
-            folder / "fwhm.png", widths.stars.fwhm, widths.used, fwhm=widths.fwhm,
+        save = partial(
+            save_widths, widths=widths.stars.fwhm, used=widths.used, fwhm=widths.fwhm,
             fwhm_err=widths.fwhm_err, scale_arcsec=reduced.scale_arcsec,
         )  # fmt: skip
-        captions[path] = "FWHM of single stars, by Moffat profiles, before pixels spread it."
-    return captions
+        text = "FWHM of single stars, by Moffat profiles, before pixels spread it."
+        yield Drawing(path, text, save)
 
 
-def _psf(path: Path, reduced: Reduced) -> dict[Path, str]:
+def _psf(path: Path, reduced: Reduced) -> Iterator[Drawing]:
     psf, fit = reduced.sources.psf, reduced.sources.psf_phot
     if psf is None or fit is None:
-        return {}
+        return
     radius = np.linspace(0, psf.half_px - 1, 60)
     middle = len(psf.grid) // 2
     along = np.arange(-middle, middle + 1) / psf.oversampling
@@ -168,23 +199,29 @@ def _psf(path: Path, reduced: Reduced) -> dict[Path, str]:
         f"{kind} from {psf.n_stars} of {len(reduced.sources.psf_stars)} stars chosen, "
         f"FWHM {psf.fwhm:.2f} px before the pixel spreads it"
     )
-    save_psf(path, (psf.grid, psf.oversampling), curves, (before, fit.residual[part]), title=title)
-    return {path: f"{title}, and what is left when every star is taken off by it."}
+    save = partial(
+        save_psf, psf=(psf.grid, psf.oversampling), curves=curves,
+        residual=(before, fit.residual[part]), title=title,
+    )  # fmt: skip
+    text = f"{title}, and what is left when every star is taken off by it."
+    yield Drawing(path, text, save)
 
 
-def _psf_maps(path: Path, reduced: Reduced) -> dict[Path, str]:
+def _psf_maps(path: Path, reduced: Reduced) -> Iterator[Drawing]:
     """Draw how the PSF changes over the field, where there is evidence that it does."""
     psf = reduced.sources.psf
     if psf is None or not psf.order:
-        return {}
+        return
     shape = reduced.prepared.shape
     maps = shape_maps(psf, shape)
-    save_psf_maps(path, maps["FWHM"], (maps["ELLIP"], maps["ANGLE"]), shape)
     low, high = maps["FWHM"].min(), maps["FWHM"].max()
-    return {
-        path: f"The PSF over the field: FWHM {low:.2f} to {high:.2f} px, ellipticity up to "
+    text = (
+        f"The PSF over the field: FWHM {low:.2f} to {high:.2f} px, ellipticity up to "
         f"{maps['ELLIP'].max():.2f}; strokes lie along the long axis, as long as it is elliptical."
-    }
+    )
+    ellipse = maps["ELLIP"], maps["ANGLE"]
+    save = partial(save_psf_maps, fwhm=maps["FWHM"], ellipse=ellipse, shape=shape)
+    yield Drawing(path, text, save)
 
 
 def _brightest_part(reduced: Reduced) -> tuple[slice, slice]:
@@ -201,11 +238,11 @@ def _brightest_part(reduced: Reduced) -> tuple[slice, slice]:
     return slice(low, low + 2 * half + 1), slice(left, left + 2 * half + 1)
 
 
-def _zero_point(path: Path, reduced: Reduced, kind: Magnitudes) -> dict[Path, str]:
+def _zero_point(path: Path, reduced: Reduced, kind: Magnitudes) -> Iterator[Drawing]:
     calibrated, zero = reduced.calibrated, kind.zero_point
     standards = calibrated.standards
     if standards is None or zero is None:
-        return {}
+        return
     rows, stars = calibrated.rows[calibrated.serves], calibrated.stars[calibrated.serves]
     points = ZeroPointPoints(
         catalog=standards.mag[stars],
@@ -217,20 +254,27 @@ def _zero_point(path: Path, reduced: Reduced, kind: Magnitudes) -> dict[Path, st
         colour_name=standards.colour_name,
         text=f"{kind.text}: zero point {zero.value:.3f} \N{PLUS-MINUS SIGN} {zero.err:.3f}",
     )
-    save_zero_point(path, points)
     term = ""
     if zero.colour_term:
         term = (
             f" Colour term {zero.colour_term:+.3f} \N{PLUS-MINUS SIGN} {zero.colour_term_err:.3f} "
             f"per magnitude of {standards.colour_name}."
         )
-    return {
-        path: f"Zero point of the {kind.text}: {zero.n_used} stars, scatter "
-        f"{zero.scatter:.3f} mag, of which {zero.intrinsic:.3f} beyond the stated errors.{term}"
-    }
+    text = (
+        f"Zero point of the {kind.text}: {zero.n_used} stars, scatter {zero.scatter:.3f} mag, of "
+        f"which {zero.intrinsic:.3f} beyond the stated errors.{term}"
+    )
+    yield Drawing(path, text, partial(save_zero_point, points=points))
 
 
-def _magnitudes(folder: Path, reduced: Reduced) -> dict[Path, str]:
+def _of_magnitudes(folder: Path, reduced: Reduced) -> Iterator[Drawing]:
+    for kind in (reduced.calibrated.aperture, reduced.calibrated.psf):
+        if kind is not None:
+            yield from _zero_point(folder / f"zero_point_{kind.name}.png", reduced, kind)
+    yield from _magnitudes(folder, reduced)
+
+
+def _magnitudes(folder: Path, reduced: Reduced) -> Iterator[Drawing]:
     calibrated = reduced.calibrated
     aperture, psf, band = calibrated.aperture, calibrated.psf, calibrated.band
     limits = {one.snr: one.measured for one in calibrated.limits.limits}
@@ -238,59 +282,63 @@ def _magnitudes(folder: Path, reduced: Reduced) -> dict[Path, str]:
     if psf is not None and (psf.zero_point is None) == (aperture.zero_point is None):
         kinds.append(psf)
     if not any(np.isfinite(kind.shown).any() for kind in kinds):
-        return {}
-    path = save_magnitudes(
-        folder / "magnitudes.png",
-        {kind.text: (kind.shown, kind.inst_err) for kind in kinds}, band=band, limits=limits,
-    )  # fmt: skip
-    captions = {path: "Magnitudes and their errors; diamonds: limits measured in blank apertures."}
+        return
+    shown = {kind.text: (kind.shown, kind.inst_err) for kind in kinds}
+    text = "Magnitudes and their errors; diamonds: limits measured in blank apertures."
+    save = partial(save_magnitudes, kinds=shown, band=band, limits=limits)
+    yield Drawing(folder / "magnitudes.png", text, save)
     if len(kinds) > 1:
-        captions |= _kinds_compared(folder / "aperture_psf.png", reduced, *kinds)
-    return captions | _completeness(folder / "completeness.png", reduced)
+        yield from _kinds_compared(folder / "aperture_psf.png", reduced, *kinds)
+    yield from _completeness(folder / "completeness.png", reduced)
 
 
 def _kinds_compared(
     path: Path, reduced: Reduced, aperture: Magnitudes, psf: Magnitudes
-) -> dict[Path, str]:
+) -> Iterator[Drawing]:
     difference = aperture.shown - psf.shown
     error = np.hypot(aperture.inst_err, psf.inst_err)
     error[(reduced.sources.flags & Flag.SATURATED) != 0] = np.nan
     sure = error < SURE_MAG
     if not np.isfinite(difference[sure]).any():
-        return {}
+        return
     text = "Aperture less PSF magnitude: what neighbours add to an aperture shows."
     if aperture.zero_point is None:
         # Without zero points the aperture lacks the light beyond it.
         lost = float(np.nanmedian(difference[sure]))
         difference = difference - lost
         text += f" The median, {lost:.3f} mag beyond the aperture, is taken off."
-    save_kinds_compared(path, psf.shown, difference, error, band=reduced.calibrated.band)
-    return {path: text}
+    save = partial(
+        save_kinds_compared, mag=psf.shown, difference=difference, error=error,
+        band=reduced.calibrated.band,
+    )  # fmt: skip
+    yield Drawing(path, text, save)
 
 
-def _completeness(path: Path, reduced: Reduced) -> dict[Path, str]:
+def _completeness(path: Path, reduced: Reduced) -> Iterator[Drawing]:
     calibrated = reduced.calibrated
     found, purity = calibrated.completeness, calibrated.purity.curve()
     put_in = found is not None and len(found.mag) > 0
     if found is None or not (put_in or len(purity[0])):
-        return {}
-    save_completeness(
-        path, found.curve(), purity, half=found.magnitude_at(0.5) if put_in else float("nan"),
+        return
+    save = partial(
+        save_completeness, curve=found.curve(), purity=purity,
+        half=found.magnitude_at(0.5) if put_in else float("nan"),
         limits={one.snr: one.measured for one in calibrated.limits.limits},
         n=len(found.mag), band=calibrated.band,
     )  # fmt: skip
-    return {
-        path: "Completeness: share of the stars put into the frame that was found. Purity: share "
+    text = (
+        "Completeness: share of the stars put into the frame that was found. Purity: share "
         f"of the sources that is no noise, by what the search finds in the frame's negative "
         f"({len(calibrated.purity.false)} beside {len(calibrated.purity.mag)} in the frame)."
-    }
+    )
+    yield Drawing(path, text, save)
 
 
-def candidates_figure(path: Path, reduced: Reduced) -> dict[Path, str]:
+def candidates_figure(path: Path, reduced: Reduced) -> Iterator[Drawing]:
     """Draw the candidates cut out of the frame, the residual and, where there is one, a survey."""
     candidates = reduced.transients.candidates
     if not candidates:
-        return {}
+        return
     frame = reduced.prepared.frame.pixels
     fit = reduced.sources.psf_phot
     rest = frame if fit is None else fit.residual
@@ -302,10 +350,10 @@ def candidates_figure(path: Path, reduced: Reduced) -> dict[Path, str]:
         name = f"{number}: {reduced.calibrated.aperture.shown[one.row]:.2f} mag"
         survey = [seen[one.row].pixels] if one.row in seen else []
         cuts.append((name, [_cut(frame, x, y), _cut(rest, x, y), *survey]))
-    save_cutouts(path, cuts)
     surveys = ", ".join(dict.fromkeys(cutout.title for cutout in seen.values()))
     third = f", and what a survey saw there ({surveys})" if surveys else ""
-    return {path: f"Candidates by rank: the frame, what is left without its stars{third}."}
+    text = f"Candidates by rank: the frame, what is left without its stars{third}."
+    yield Drawing(path, text, partial(save_cutouts, cutouts=cuts))
 
 
 def _cut(image: np.ndarray, x: int, y: int) -> np.ndarray:

@@ -17,7 +17,6 @@ __all__ = [
     "nights",
     "outlook",
     "plot",
-    "processes",
     "quality",
     "reduced",
     "sets",

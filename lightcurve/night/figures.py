@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from lightcurve.core.covariates import covariate_named
 from lightcurve.core.data import Figures, StarRole, TransitFit
 from lightcurve.core.errors import InputError
+from lightcurve.core.processes import divide, ready_with
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
 from lightcurve.core.registry import Registry
@@ -23,7 +23,6 @@ from lightcurve.curve.neb import Neighbour, check_neighbours
 from lightcurve.night.finished import Finished
 from lightcurve.night.lights import label_files
 from lightcurve.night.pictures import pixels_of
-from lightcurve.night.processes import have_loaded, spread, usable
 from lightcurve.night.reduced import Night
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.report.field import save_field
@@ -48,7 +47,6 @@ log = logging.getLogger(__name__)
 N_PROFILES = 6
 MIN_RADII = 4  # for a curve of growth; where fewer were measured, so many are on one frame:
 N_LADDER = 12
-MOST = 4  # processes: a dozen figures keep no more at work
 SLOW = ("corner", "light_curve", "field", "covariates")
 FEWEST = 3  # points, of whose residuals averages can be drawn
 # Of the frames: how each is called, its unit, and its digits.
@@ -469,15 +467,11 @@ def draw_together(
     progress: Progress = silent,
 ) -> dict[str, Path]:
     """Draw figures as `draw` does, several at a time; those that take longest are begun first."""
-    count, done = min(processes, len(names)), set()
-    if count > 1:
-        folder.mkdir(parents=True, exist_ok=True)
-        order = sorted(names, key=lambda name: name not in SLOW)
-        with suppress(OSError):  # where no more processes can be had
-            drawing = spread(order, _Drawn(folder, finished), count)
-            done = {drawn for _, drawn in progress(drawing, "Drawing", len(names))}
-    rest = draw(folder, finished, [name for name in names if name not in done], progress=progress)
-    return {name: folder / f"{name}.png" for name in names} | rest
+    order = sorted(names, key=lambda name: name not in SLOW)
+    drawing = divide(order, _Drawn(folder, finished), processes)
+    for _ in progress(drawing, "Drawing", len(names)):
+        pass
+    return {name: folder / f"{name}.png" for name in names}
 
 
 def draw_wanted(
@@ -497,8 +491,8 @@ def draw_wanted(
     among = {Figures.ALL: FIGURES.names(), Figures.PAGE: ON_PAGE, Figures.NONE: ()}[wanted]
     lacking = {one.name: one.lacks(finished) for one in FIGURES if one.name in among}
     names = [name for name, lack in lacking.items() if not lack]
-    ready = min(workers or usable(), MOST) if have_loaded(__name__) else 1
-    paths = draw_together(folder, finished, names, ready, progress=progress)
+    processes = ready_with(__name__, workers)
+    paths = draw_together(folder, finished, names, processes, progress=progress)
     if finished.night is not None:
         old = {name: folder / f"{name}.png" for name, lack in lacking.items() if lack == PIXELS}
         paths |= {name: path for name, path in old.items() if path.is_file()}

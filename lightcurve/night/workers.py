@@ -19,12 +19,12 @@ from lightcurve.core.algebra import one_thread
 from lightcurve.core.data import FrameResult, FrameStatus
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.files import file_state
+from lightcurve.core.processes import spread, usable, warm
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.planes import stored_in
 from lightcurve.night.lights import label_files
 from lightcurve.night.measure import measure_frame
-from lightcurve.night.processes import spread, usable, warm
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.store import RunStore
 

@@ -18,6 +18,7 @@ from lightcurve.core.errors import FrameError
 from lightcurve.core.progress import Clock
 from lightcurve.core.settings import make_settings
 from lightcurve.image.batch import reduce_images
+from lightcurve.image.figures import write_figures
 from lightcurve.image.story import measure_image, reduce_image
 from sim_image import Observatory, offline, render_frame, small_field
 
@@ -71,6 +72,19 @@ def test_every_product_is_written_and_read_back(written: Path) -> None:
     assert {"image.png", "background.png", "fwhm.png", "psf.png", "magnitudes.png",
             "completeness.png", "zero_point_psf.png", "aperture_psf.png"} <= figures  # fmt: skip
     assert json.loads((written / "summary.json").read_text())["zero_point_stars"] > 20
+
+
+def test_several_processes_draw_what_one_does(
+    small: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reduced = measure_image(small[0], offline(small[1], psf="none", injected=0), Clock())
+    monkeypatch.setattr("lightcurve.image.figures._of_sources", lambda *_: ())
+    alone = write_figures(tmp_path / "alone", reduced)
+    monkeypatch.setattr("lightcurve.image.figures.ready_with", lambda _: 2)
+    together = write_figures(tmp_path / "together", reduced)
+    assert list(together.values()) == list(alone.values())
+    for one, other in zip(alone, together, strict=True):
+        assert one.read_bytes() == other.read_bytes()
 
 
 def test_figures_are_drawn_as_wanted(

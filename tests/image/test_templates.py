@@ -149,16 +149,17 @@ def test_candidates_are_shown_with_a_survey(
     # A star of the catalogue: the survey has it in the middle, where the candidate is.
     for cutout in seen.values():
         assert np.unravel_index(np.argmax(cutout.pixels), cutout.pixels.shape) == (12, 12)
-    (caption,) = candidates_figure(tmp_path / "candidates.png", online(reduced, services)).values()
-    assert "Pan-STARRS r" in caption
+    (drawing,) = candidates_figure(tmp_path / "candidates.png", online(reduced, services))
+    assert "Pan-STARRS r" in drawing.caption
+    assert drawing.save(drawing.path).stat().st_size
 
 
 def test_candidates_are_shown_without_one_where_the_service_fails(
     reduced: Reduced, services: ServicesServer, tmp_path: Path
 ) -> None:
     services.trouble |= dict.fromkeys(BOTH, "500")
-    (caption,) = candidates_figure(tmp_path / "candidates.png", online(reduced, services)).values()
-    assert "Pan-STARRS" not in caption
+    (drawing,) = candidates_figure(tmp_path / "candidates.png", online(reduced, services))
+    assert "Pan-STARRS" not in drawing.caption
     # The first candidate's question alone, at both servers, each twice.
     assert len({question for _, question in services.asked}) <= 2
     services.calm()

@@ -53,7 +53,7 @@ def test_what_no_process_draws_is_drawn_here(trouble, tmp_path, monkeypatch):
             raise BlockingIOError
         yield from ((other, None) for other in others)
 
-    monkeypatch.setattr("lightcurve.night.figures.spread", spread)
+    monkeypatch.setattr("lightcurve.core.processes.spread", spread)
     night, names = finished(n=40, stars=2), ("time_averaging", "light_curve", "covariates")
     drawn = draw_together(tmp_path, night, names, 2)
     assert set(drawn.values()) == set(tmp_path.iterdir())

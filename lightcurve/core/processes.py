@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process, resource_tracker
@@ -22,7 +22,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
-__all__ = ["warm_to_draw"]
+__all__ = ["LOADED", "divide", "ready_with", "spread", "usable", "warm", "warm_to_draw"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,12 +33,13 @@ BROKEN = (EOFError, OSError)  # what a pipe says whose other end is no more
 # does, and none of them has a word to say.
 NOT_THEIRS = {"SIGINT", "SIGTERM", "SIGHUP"}
 FORKS = sys.platform == "linux"
+# What measures frames; what saving figures and their contours would load in each process else.
 LOADED = ("lightcurve.night.workers", "scipy.ndimage", "scipy.spatial", "sep")
-# What draws figures, and what saving one and its contours would load in each process else.
 DRAWING = (
-    *("matplotlib.backends.backend_agg", "matplotlib.figure", "lightcurve.night.figures"),
+    *("matplotlib.backends.backend_agg", "matplotlib.figure"),
     *("PIL.JpegImagePlugin", "contourpy"),
 )
+MOST = 4  # processes: a dozen figures keep no more at work
 _loaded: list[str] = []  # what those of this program were told to load
 
 
@@ -90,6 +91,22 @@ def spread(tasks: Iterable[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T
             one.end()
 
 
+def divide(tasks: Sequence[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T, R]]:
+    """Do all tasks in up to `n` processes, and here what none of them did: each with its result.
+
+    Raises whatever `do` raises.
+    """
+    left = {id(task): task for task in tasks}
+    if min(n, len(tasks)) > 1:
+        with suppress(OSError):  # where no more processes can be had
+            for task, result in spread(tasks, do, n):
+                if result is not None:
+                    del left[id(task)]
+                    yield task, result
+    for task in left.values():
+        yield task, do(task)
+
+
 def _answers(at_work: Mapping[_Worker, object]) -> list[object]:
     """Wait for pipes with an answer. Where none comes, say once in a while what is waited for.
 
@@ -125,20 +142,20 @@ def _answer(worker: _Worker) -> Any:
     return result
 
 
-def warm(*more: str) -> bool:
+def warm(*modules: str) -> bool:
     """Begin to load what the processes will need, and do not wait for it; say if they can share it.
 
     On Linux they are forked from one that has loaded it, and does nothing else: that takes
     hundredths of a second, and they share what it loaded. Elsewhere not all libraries bear being
     forked, and some folders for passing files hold no sockets: there each process loads its own.
 
-    more: names of modules beyond those that measure; heard the first time alone.
+    modules: names, `LOADED` where none is given; heard the first time alone.
     """
     if not FORKS:
         return False
     from multiprocessing import forkserver  # which not every system has
 
-    names = _loaded or [*LOADED, *more]
+    names = _loaded or list(modules or LOADED)
     forkserver.set_forkserver_preload(names)
     try:
         with _deaf():
@@ -150,15 +167,22 @@ def warm(*more: str) -> bool:
     return True
 
 
-def warm_to_draw() -> None:
-    """Begin to load what figures need, where there are processors to draw several at a time."""
+def warm_to_draw(*modules: str) -> None:
+    """Begin to load modules that draw figures, where there are processors to draw several at once.
+
+    Heard the first time alone, as `warm`.
+    """
     if usable() > 1:
-        warm(*DRAWING)
+        warm(*DRAWING, *modules)
 
 
-def have_loaded(module: str) -> bool:
-    """Say whether processes begin with a module, so that work of tenths of a second is theirs."""
-    return module in _loaded
+def ready_with(module: str, wanted: int | None = None) -> int:
+    """Count the processes that work of tenths of a second is for: 1 where they load a module first.
+
+    module: what the work needs, as `warm` was told. wanted: at most; None for as many as are worth
+    it.
+    """
+    return min(wanted or usable(), MOST) if module in _loaded else 1
 
 
 def usable() -> int:

@@ -14,15 +14,15 @@ from unittest.mock import Mock
 
 import pytest
 
-from lightcurve.night import processes
-from lightcurve.night.processes import FORKS, LOADED, spread, warm
+from lightcurve.core import processes
+from lightcurve.core.processes import FORKS, LOADED, spread, warm
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PARENT = """
 import sys, time
 sys.path.insert(0, {here!r})
 from test_processes import linger
-from lightcurve.night.processes import spread
+from lightcurve.core.processes import spread
 if __name__ == "__main__":
     list(spread([{notes!r}] * 2, linger, 2))
 """
@@ -174,7 +174,7 @@ def test_a_folder_that_holds_no_sockets_costs_nothing_but_time(monkeypatch):
     )
     monkeypatch.setattr(processes, "_loaded", [])
     assert not warm()
-    assert not processes.have_loaded(LOADED[0])
+    assert processes.ready_with(LOADED[0]) == 1
     assert sorted(spread([1, 2, 3], double, 2)) == [(1, 2), (2, 4), (3, 6)]
 
 
