@@ -28,7 +28,8 @@ from lightcurve.core.settings import FitSettings, make_settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_points, fit_transit
-from lightcurve.transit.model import limb_darkening_prior, transit_flux
+from lightcurve.transit.limb_darkening import limb_darkening_prior
+from lightcurve.transit.model import transit_flux
 from lightcurve.transit.problem import make_priors
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.core.data import LightCurve
+from lightcurve.core.data import LightCurve, Planet
 from lightcurve.exports.aavso import (
     CAMERA,
     OBSERVER_CODE,
@@ -41,7 +41,7 @@ from lightcurve.exports.submission import (
     start_date,
     usable_points,
 )
-from lightcurve.transit.model import from_kipping, limb_darkening_prior
+from lightcurve.transit.limb_darkening import from_kipping, limb_darkening_prior
 
 KEYS = (
     *("TYPE", "OBSCODE", "SECONDARY_OBSCODES", "SOFTWARE", "DELIM", "DATE_TYPE", "OBSTYPE"),
@@ -143,21 +143,23 @@ def _priors(submission: Submission) -> Values:
         "ecc": "eccentricity",
     }
     values = {n: (getattr(planet, key), planet.errors.get(key)) for n, key in names.items()}
-    return values | _limb_darkening(planet.teff_k, FILTER.of(submission))
+    return values | _limb_darkening(planet, FILTER.of(submission))
 
 
-def _limb_darkening(teff_k: float | None, band: str) -> Values:
+def _limb_darkening(planet: Planet, band: str) -> Values:
     """Write the prior on a quadratic law as EXOTIC's four-parameter one.
 
     A law ``1 - sum c_k (1 - mu^(k/2))``, k from 1 to 4 (Claret 2000, A&A 363, 1081), is the
     quadratic one with c2 = u1 + 2 u2 and c4 = -u2; EXOTIC counts from 0.
     """
-    (q1, q2), width, _ = limb_darkening_prior(teff_k, band)
+    (q1, q2), (first, last), _ = limb_darkening_prior(
+        planet.teff_k, band, logg=planet.logg, feh=planet.feh, errors=planet.errors
+    )
     u1, u2 = from_kipping(q1, q2)
     root = np.sqrt(q1)
     # With u1 = 2 sqrt(q1) q2 and u2 = sqrt(q1) (1 - 2 q2), errors in q1 and q2 independent.
-    second = width * float(np.hypot((1 - q2) / root, 2 * root))
-    fourth = width * float(np.hypot((1 - 2 * q2) / (2 * root), 2 * root))
+    second = float(np.hypot(first * (1 - q2) / root, 2 * last * root))
+    fourth = float(np.hypot(first * (1 - 2 * q2) / (2 * root), 2 * last * root))
     zero = (0.0, None)
     return {"u0": zero, "u1": (u1 + 2 * u2, second), "u2": zero, "u3": (-u2, fourth)}
 

@@ -31,7 +31,7 @@ from lightcurve.night.fit_table import (
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_folder import read_record
 from lightcurve.transit.ephemeris import MARGIN_SIGMA, predict_transit, transit_duration
-from lightcurve.transit.model import WAVELENGTH_NM
+from lightcurve.transit.limb_darkening import WAVELENGTH_NM
 from lightcurve.transit.solve import Solution
 
 __all__ = ["Told"]

@@ -9,7 +9,8 @@ import numpy as np
 
 from lightcurve.core.data import Planet
 from lightcurve.transit.ephemeris import impact_parameter, predict_transit
-from lightcurve.transit.model import TransitModel, limb_darkening_prior
+from lightcurve.transit.limb_darkening import limb_darkening_prior
+from lightcurve.transit.model import TransitModel
 
 A_RELATIVE = 0.05  # of a/R*, where the planet file gives no error
 B_ERROR = 0.10  # of the impact parameter, where it gives no error of the inclination
@@ -59,7 +60,9 @@ def make_priors(planet: Planet, time: np.ndarray, filter_name: str | None = None
     angle = planet.errors.get("inclination_deg")
     sine = math.sin(math.radians(planet.inclination_deg))
     b_err = max(a * sine * math.radians(angle), 0.01) if angle else B_ERROR
-    q, q_width, limb_note = limb_darkening_prior(planet.teff_k, filter_name)
+    q, q_width, limb_note = limb_darkening_prior(
+        planet.teff_k, filter_name, logg=planet.logg, feh=planet.feh, errors=planet.errors
+    )
     notes = (
         f"mid-time searched within {window * 1440:.0f} min of that of epoch {prediction.epoch}",
         f"a/R* {a:.3f} +- {a_err:.3f}"
@@ -71,7 +74,7 @@ def make_priors(planet: Planet, time: np.ndarray, filter_name: str | None = None
     centre = np.array([prediction.mid, planet.rp_over_rs, a, b, q[0], q[1]])
     return Priors(
         centre=centre,
-        width=np.array([np.inf, np.inf, a_err, b_err, q_width, q_width]),
+        width=np.array([np.inf, np.inf, a_err, b_err, *q_width]),
         lower=np.array([prediction.mid - window, 0.0, max(1.01, a / 3), 0.0, 0.0, 0.0]),
         upper=np.array([prediction.mid + window, MAX_RP, 3 * a, 1 + MAX_RP, 1.0, 1.0]),
         notes=notes,

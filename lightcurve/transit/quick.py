@@ -20,7 +20,8 @@ from lightcurve.core.flags import NO_POINT
 from lightcurve.transit.discs import occult
 from lightcurve.transit.ephemeris import impact_parameter
 from lightcurve.transit.fit import diluted_as
-from lightcurve.transit.model import from_kipping, supersample_factor
+from lightcurve.transit.limb_darkening import from_kipping
+from lightcurve.transit.model import supersample_factor
 from lightcurve.transit.problem import MAX_RP, make_priors
 from lightcurve.transit.trend import says_something
 

@@ -24,7 +24,7 @@ from lightcurve.exports.aavso_extended import extended_text, write_extended
 from lightcurve.exports.exoclock import write_etd, write_exoclock
 from lightcurve.exports.formats import EXPORTS, export
 from lightcurve.exports.submission import Submission, start_time, usable_points
-from lightcurve.transit.model import from_kipping, grey_limb_darkening, limb_darkening_prior
+from lightcurve.transit.limb_darkening import from_kipping, limb_darkening_prior
 from sim_cube import CubeTruth, simulate_cube
 
 PLANET = Planet(
@@ -232,14 +232,16 @@ def test_aavso_exotic_to_the_letter(submission):
 
 
 def test_the_limb_darkening_handed_in_is_the_quadratic_law():
-    values = aavso_exotic._limb_darkening(5800.0, "V")
+    values = aavso_exotic._limb_darkening(PLANET, "V")
+    (q1, q2), width, _ = limb_darkening_prior(
+        PLANET.teff_k, "V", logg=PLANET.logg, feh=PLANET.feh, errors=PLANET.errors
+    )
     c2, c4 = values["u1"][0], values["u3"][0]
     mu = np.linspace(0.05, 1, 20)
     nonlinear = 1 - c2 * (1 - mu) - c4 * (1 - mu**2)
-    u1, u2 = grey_limb_darkening(5800.0, 550)
+    u1, u2 = from_kipping(q1, q2)
     np.testing.assert_allclose(nonlinear, 1 - u1 * (1 - mu) - u2 * (1 - mu) ** 2, atol=1e-3)
     # The errors, against sampling q1 and q2.
-    (q1, q2), width, _ = limb_darkening_prior(5800.0, "V")
     rng = np.random.default_rng(4)
     sampled = [from_kipping(*pair) for pair in rng.normal((q1, q2), 0.01 * width, (4000, 2))]
     first, second = np.array(sampled).T

@@ -14,7 +14,8 @@ from lightcurve.night.page import own_curve
 from lightcurve.report.page.contents import Page, Star
 from lightcurve.report.page.cube import Observed, cube_rows, make_cube
 from lightcurve.transit.ephemeris import mark_transit
-from lightcurve.transit.model import limb_darkening_prior, transit_flux
+from lightcurve.transit.limb_darkening import limb_darkening_prior
+from lightcurve.transit.model import transit_flux
 from lightcurve.transit.quick import QuickFit, quick_fit
 from sim_cube import CubeTruth, cube_times, simulate_cube
 from sim_page import make_page

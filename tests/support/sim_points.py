@@ -13,7 +13,8 @@ import numpy as np
 
 from lightcurve.core.data import Planet
 from lightcurve.transit.ephemeris import contact_duration, impact_parameter
-from lightcurve.transit.model import limb_darkening_prior, transit_flux
+from lightcurve.transit.limb_darkening import limb_darkening_prior
+from lightcurve.transit.model import transit_flux
 from lightcurve.transit.solve import Points
 
 MID = 2460000.6

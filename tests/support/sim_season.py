@@ -8,7 +8,8 @@ import numpy as np
 
 from lightcurve.core.data import Planet
 from lightcurve.transit.ephemeris import transit_duration
-from lightcurve.transit.model import limb_darkening_prior, transit_flux
+from lightcurve.transit.limb_darkening import limb_darkening_prior
+from lightcurve.transit.model import transit_flux
 
 PLANET = Planet(
     name="Season b", ra_deg=120.0, dec_deg=30.0, period_days=2.5, t0_bjd_tdb=2459000.0,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lightcurve.core.data import Planet
 from lightcurve.core.errors import InputError
@@ -19,12 +17,8 @@ from lightcurve.transit.ephemeris import (
 )
 from lightcurve.transit.model import (
     TransitModel,
-    from_kipping,
-    grey_limb_darkening,
-    limb_darkening_prior,
     load_batman,
     supersample_factor,
-    to_kipping,
     transit_flux,
 )
 from lightcurve.transit.problem import make_priors
@@ -153,32 +147,6 @@ def test_long_exposures_are_averaged():
 def test_impossible_orbit_is_nan():
     model = TransitModel(np.linspace(-0.1, 0.1, 9), _planet(), 0.0)
     assert np.isnan(model(np.array([0.0, 0.1, 1.1, 1.5, 0.3, 0.3]))).all()
-
-
-def test_grey_limb_darkening_is_near_the_suns():
-    # Solar continuum, Neckel & Labs (1994): at mu = 0.1 the disc has 0.26, 0.41, 0.60 of the
-    # central intensity at 450, 550 and 800 nm, within some hundredths.
-    for nm, expected in ((450, 0.26), (550, 0.36), (800, 0.52)):
-        u1, u2 = grey_limb_darkening(5772.0, nm)
-        assert 1 - u1 * 0.9 - u2 * 0.81 == pytest.approx(expected, abs=0.08)
-
-
-@given(st.floats(0.02, 0.98), st.floats(0.02, 0.98))
-def test_kipping_goes_there_and_back(q1, q2):
-    assert to_kipping(*from_kipping(q1, q2)) == pytest.approx([q1, q2], rel=1e-9)
-
-
-def test_limb_prior_tells_what_it_assumed():
-    _, narrow, _ = limb_darkening_prior(6000, "V")
-    _, wide, note = limb_darkening_prior(None, None)
-    assert narrow < wide
-    assert "star unknown" in note
-    assert "no filter is known: taken as light of 600 nm" in note
-    _, _, note = limb_darkening_prior(6000, "Zorro")
-    assert "filter 'Zorro' is unknown: taken as light of 600 nm" in note
-    assert "unknown" not in limb_darkening_prior(6000, "V")[2]
-    blue, red = (grey_limb_darkening(6000, nm) for nm in (440, 900))
-    assert sum(blue) > sum(red)
 
 
 def test_priors_keep_to_one_epoch():

@@ -9,7 +9,8 @@ from scipy.optimize import least_squares
 from lightcurve.core.data import LightCurve, Planet
 from lightcurve.core.flags import Flag
 from lightcurve.transit.ephemeris import impact_parameter
-from lightcurve.transit.model import limb_darkening_prior, transit_flux
+from lightcurve.transit.limb_darkening import limb_darkening_prior
+from lightcurve.transit.model import transit_flux
 from lightcurve.transit.quick import quick_fit
 
 PLANET = Planet("b", 10.0, 20.0, 2.15, 2458000.0, 0.15, 6.0, 88.0, teff_k=6200.0)

@@ -20,7 +20,8 @@ from lightcurve.report.page import cube as page_cube
 from lightcurve.report.page.cube import Observed, cube_rows, make_cube, pack_star_curves
 from lightcurve.transit.discs import occult
 from lightcurve.transit.ephemeris import mark_transit
-from lightcurve.transit.model import limb_darkening_prior, transit_flux
+from lightcurve.transit.limb_darkening import limb_darkening_prior
+from lightcurve.transit.model import transit_flux
 from lightcurve.transit.quick import quick_fit
 from page_scripts import Scripts, array, assert_same, recomputed, unpacked
 from sim_cube import CubeTruth, cube_times, simulate_cube
