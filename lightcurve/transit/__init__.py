@@ -6,6 +6,7 @@ __all__ = [
     "fit_values",
     "joint",
     "mistakes",
+    "limb_darkening",
     "model",
     "quality",
     "quick",
