@@ -110,10 +110,12 @@ def limb_darkening_prior(
 
     Parameters
     ----------
-    teff_k, logg, feh : float or None
-        Of the star; what is not known is taken as the Sun's, with a wide error.
+    teff_k : float or None
+        Of the star; what is not known of it is taken as the Sun's, with a wide error.
     filter_name : str or None
         A key of `WAVELENGTH_NM`; light without a filter is assumed where it is none.
+    logg, feh : float or None
+        Of the star.
     errors : mapping of str to float, optional
         One sigma of ``teff_k``, ``logg`` and ``feh``.
 
