@@ -25,7 +25,7 @@ __all__ = [
     "AijTable",
     "read_aij_table",
     "relative_flux",
-    "table_of_cells",
+    "table_of_columns",
 ]
 
 STAR_COLUMN = re.compile(r"^(?P<quantity>.+)_(?P<star>[TC]\d+)(?P<suffix>(_[a-z]+)*)$")
@@ -216,15 +216,45 @@ def table_of_cells(
             words[column] = np.array(values, dtype=str)
         else:
             numbers[column] = array
-    stars = _stars(numbers)
+    return _made_of(name, numbers, words, notes, told, units)
+
+
+def table_of_columns(
+    name: str,
+    columns: Mapping[str, np.ndarray],
+    notes: Sequence[Note] = (),
+    *,
+    told: Mapping[str, str],
+    units: Mapping[str, str],
+) -> AijTable:
+    """Make a table of columns that are numbers or words already.
+
+    columns: (n_row,) arrays by name, of numbers, truth values or text. notes, told, units: as of
+    `table_of_cells`.
+    """
+    numbers = {n: v.astype(float) for n, v in columns.items() if v.dtype.kind in "biuf"}
+    words = {n: v.astype(str) for n, v in columns.items() if v.dtype.kind in "SU"}
+    return _made_of(name, numbers, words, notes, told, units)
+
+
+def _made_of(
+    name: str,
+    numbers: dict[str, np.ndarray],
+    words: dict[str, np.ndarray],
+    notes: Sequence[Note],
+    told: Mapping[str, str],
+    units: Mapping[str, str],
+) -> AijTable:
+    stars, names = _stars(numbers), {*numbers, *words}
+    n_row = len(next(iter((*numbers.values(), *words.values())), ()))
     return AijTable(
         name=name,
-        labels=words.pop("Label", np.full(len(next(iter(cells.values()))), "", dtype=str)),
+        labels=words.pop("Label", np.full(n_row, "", dtype=str)),
         stars=stars,
         columns=numbers,
         words=words,
         metadata={},
-        missing=_missing({*cells}, stars),
+        missing=_missing(names, stars),
         unusable=(*notes, *_unusable(numbers, words)),
         told=told,
         units=units,

@@ -246,7 +246,8 @@ def fit_transit(
     Returns
     -------
     Fitted
-        With ``curve``, ``planet`` and ``fit``.
+        With ``curve``, ``planet`` and ``fit``; of a light curve of several transits these are of
+        all of them folded, and ``transits`` has each.
 
     Raises
     ------

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightcurve.aij.read_table import read_aij_table
 from lightcurve.catalogs.motion import place_at
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.coordinates import degrees_apart
@@ -31,15 +30,18 @@ from lightcurve.core.data import (
 from lightcurve.core.data.curves import NOTHING_WRITTEN, plot_fitted
 from lightcurve.core.data.tabular import Tabular
 from lightcurve.core.errors import FitError, InputError
+from lightcurve.core.files import write_text
 from lightcurve.core.progress import open_log, stage
 from lightcurve.core.settings import Settings
+from lightcurve.core.table_text import csv_text, parse_numbers
 from lightcurve.core.times import bjd_tdb
 from lightcurve.night.figures import draw_wanted
 from lightcurve.night.finished import Finished
 from lightcurve.night.fit_checks import ONE_CAMERA, check_epoch, check_exposure, check_sense
 from lightcurve.night.fit_products import summarise_fit, write_fit
+from lightcurve.night.transits import cut_transits, fold_transits, take_points
 from lightcurve.setup.target import find_target
-from lightcurve.tables.light_curves import ColumnChoice, is_ours, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, is_ours, open_table, read_curve
 from lightcurve.tables.run_folder import read_record
 from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.fit import solve_curve
@@ -58,12 +60,12 @@ __all__ = [
     "fit_light_curve",
     "fit_table",
     "need_planet",
-    "take_points",
 ]
 
 SAME_STAR_DEG = 0.1  # wide of all proper motions and of a plate solution gone slightly wrong
 log = logging.getLogger(__name__)
 OURS = "lightcurve.csv"
+TRANSIT_VALUES = ("mid_time_bjd_tdb", "o_minus_c_minutes", "depth_percent", "rp_over_rs")
 CLOCK_ERROR_S = 1.0  # of times that some program worked out
 CLOCK_TOLERANCE_S = 20.0  # geocentre for observer, and old tables' precession, cost less
 
@@ -90,7 +92,10 @@ def check_place(
 
 def _in_table(path: Path, choice: ColumnChoice) -> tuple[float, float, str]:
     """Find a table's star: RA, Dec, degrees, NaN where it does not say; and its name."""
-    table = read_aij_table(path, columns=choice.columns or None)
+    table = open_table(path, choice.columns)
+    cards = parse_numbers([table.told.get(key, "") for key in ("RA_OBJ", "DEC_OBJ")])
+    if cards is not None and np.isfinite(cards).all():
+        return float(cards[0]), float(cards[1]), table.told.get("OBJECT", "of the file")
     ra, dec = (table.star(name, choice.target) for name in ("RA", "DEC"))
     if not (np.isfinite(ra).any() and np.isfinite(dec).any()):
         return math.nan, math.nan, choice.target
@@ -122,6 +127,22 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OneTransit:
+    """One transit of a light curve of many, fitted by itself, or why it was not.
+
+    Attributes
+    ----------
+    epoch : int
+        Periods since the T0 that was known.
+    """
+
+    epoch: int
+    points: int
+    fit: TransitFit | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Fitted(Tabular):
     """A light curve with a transit fitted to it.
 
@@ -135,6 +156,8 @@ class Fitted(Tabular):
         Empty until they are written.
     solved : Solution or None
         The points with their noise, for a joint fit.
+    transits : tuple of OneTransit
+        Where the light curve has several, and is all of them folded: each by itself.
     """
 
     curve: LightCurve
@@ -143,6 +166,7 @@ class Fitted(Tabular):
     values: tuple[Assumed, ...]
     products: Products = NOTHING_WRITTEN
     solved: Solution | None = None
+    transits: tuple[OneTransit, ...] = ()
 
     def to_table(self) -> Table:
         """Lay the light curve out, as `LightCurve.to_table`."""
@@ -193,6 +217,8 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
             drawn = draw_wanted(
                 out / "figures", Finished(curve, about, fit, planet, name=path.name)
             )
+        if fitted.transits:
+            paths["transits.csv"] = write_transits(out / "transits.csv", fitted.transits)
         paths |= {f"figures/{figure.name}": figure for figure in drawn.values()}
         log.info("%s", fit.verdict)
     used, points = int(fit.used.sum()), len(fit.used)
@@ -201,6 +227,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         "table": Result(path.name, label="table"),
         "points_used": Result(used, "", "points", f"{used} of {points}"),
         "points": Result(points),
+        **_counted(fitted.transits),
         **summarise_fit(fit),
     }
     return replace(fitted, products=Products(out, paths, {}, summary))
@@ -216,6 +243,7 @@ def fit_light_curve(
 ) -> Fitted:
     """Fit a transit to a light curve; nothing is written.
 
+    Of several transits each is fitted, and then all of them folded.
     record: the night's entries of run.toml.
     Raises LightcurveError when no point has a time, the exposure cannot be, or the fit fails.
     """
@@ -227,12 +255,66 @@ def fit_light_curve(
     notes = curve.source.notes if curve.source else ()
     for told in (*values, *notes):
         log.info("%s", told)
+    parts = cut_transits(curve, planet)
+    each = tuple(
+        _alone(epoch, part, planet, settings, (exposure_s, filter_name))
+        for epoch, part in parts.items()
+    )
+    if parts:
+        curve = fold_transits(parts, planet)
+        notes = curve.source.notes if curve.source else ()
+        log.info("%s", notes[-1])
     fit, solved = solve_curve(
         curve, planet, exposure_s=exposure_s, filter_name=filter_name, settings=settings.fit,
         rng=np.random.default_rng(settings.seed),
     )  # fmt: skip
     fit = replace(fit, notes=(*notes, *fit.notes))
-    return Fitted(curve, planet, fit, values, solved=solved)
+    return Fitted(curve, planet, fit, values, solved=solved, transits=each)
+
+
+def _alone(
+    epoch: int,
+    curve: LightCurve,
+    planet: Planet,
+    settings: Settings,
+    exposed: tuple[float, str | None],
+) -> OneTransit:
+    """Fit one transit of several; exposed: seconds, and the filter."""
+    plain = settings.fit.model_copy(update={"sample": False})
+    try:
+        fit, _ = solve_curve(
+            curve, planet, exposure_s=exposed[0], filter_name=exposed[1], settings=plain,
+            rng=np.random.default_rng(settings.seed),
+        )  # fmt: skip
+    except FitError as error:
+        return OneTransit(epoch, len(curve.flux), error=str(error))
+    return OneTransit(epoch, len(curve.flux), fit)
+
+
+def _counted(transits: Sequence[OneTransit]) -> dict[str, Result]:
+    """Tell how many transits were folded, and how many of them show by themselves."""
+    if not transits:
+        return {}
+    found = sum(one.fit is not None and one.fit.found for one in transits)
+    told = f"{len(transits)} folded, of which {found} show by themselves (transits.csv)"
+    return {
+        "transits": Result(len(transits), "", "transits", told),
+        "transits_found": Result(found),
+    }
+
+
+def write_transits(path: Path, transits: Sequence[OneTransit]) -> Path:
+    """Write transits.csv: a row for each transit, by itself."""
+    rows = []
+    for one in transits:
+        row: list[Any] = [one.epoch, one.points]
+        for name in TRANSIT_VALUES:
+            p = None if one.fit is None else one.fit.parameters.get(name)
+            row += ["", ""] if p is None else [p.value, (p.upper - p.lower) / 2]
+        verdict = str(one.fit.verdict) if one.fit else one.error
+        rows.append([*row, int(one.fit is not None and one.fit.found), verdict])
+    names = [name for value in TRANSIT_VALUES for name in (value, f"{value}_err")]
+    return write_text(path, csv_text(["epoch", "points", *names, "found", "verdict"], rows))
 
 
 def ready_to_fit(
@@ -275,18 +357,6 @@ def need_planet(settings: Settings, record: Mapping[str, Any] | None = None) -> 
 def in_order(curve: LightCurve) -> LightCurve:
     """Put the points in the order of time; those without a time come last."""
     return take_points(curve, np.argsort(curve.bjd_tdb, kind="stable"))
-
-
-def take_points(curve: LightCurve, rows: np.ndarray) -> LightCurve:
-    """Take some points of a light curve; rows: (m,) int array, in the order wanted."""
-    arrays = ("file", "jd_utc", "bjd_tdb", "flux", "flux_err", "target_flux", "comparison_flux")
-    return replace(
-        curve,
-        **{name: getattr(curve, name)[rows] for name in (*arrays, "flags")},
-        covariates={name: values[rows] for name, values in curve.covariates.items()},
-        columns={name: values[rows] for name, values in curve.columns.items()},
-        stars=curve.stars and curve.stars.at(rows),
-    )
 
 
 def settle(

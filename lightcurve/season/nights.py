@@ -16,7 +16,6 @@ import numpy as np
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import LightCurve, Planet, TransitFit
 from lightcurve.core.errors import InputError, LightcurveError
-from lightcurve.core.flags import NO_POINT
 from lightcurve.core.guard import guard, reason_of
 from lightcurve.core.progress import Progress
 from lightcurve.core.settings import Settings
@@ -26,11 +25,10 @@ from lightcurve.night.fit_table import (
     check_place,
     fit_light_curve,
     need_planet,
-    take_points,
 )
+from lightcurve.night.transits import cut_transits
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_folder import read_record
-from lightcurve.transit.ephemeris import MARGIN_SIGMA, predict_transit, transit_duration
 from lightcurve.transit.limb_darkening import WAVELENGTH_NM
 from lightcurve.transit.solve import Solution
 
@@ -39,7 +37,6 @@ __all__ = ["Told"]
 OURS = "lightcurve.csv"
 TABLES = {".csv", ".dat", ".ecsv", ".fits", ".tbl", ".tsv", ".txt", ".xls"}
 EPOCH = ", epoch "  # between the name of a table and one of its transits
-REACH = 1.5  # durations from mid-transit, of light curves of many: one on either side
 MOST = 0.8  # of the points: some frames are left out of one table and not of another
 log = logging.getLogger(__name__)
 
@@ -190,7 +187,7 @@ def fit_nights(
         try:
             with guard(partial(InputError, file=label)):
                 curve, record = _read(table, planet, told)
-                parts = cut_transits(curve, planet, label)
+                parts = _parts(curve, planet, label)
         except LightcurveError as error:
             yield _refused(label, table, error)
             continue
@@ -217,28 +214,10 @@ def _read(table: Path, planet: Planet, told: Told) -> tuple[LightCurve, dict[str
     return curve, record
 
 
-def cut_transits(curve: LightCurve, planet: Planet, label: str) -> list[tuple[str, LightCurve]]:
-    """Cut a light curve of several transits into one of each, as far as half a period at most.
-
-    Each gets the label with its epoch. One with points in a single predicted transit stays whole.
-    """
-    time = np.where(np.isfinite(curve.bjd_tdb), curve.bjd_tdb, curve.jd_utc)
-    epoch = np.round((time - planet.t0_bjd_tdb) / planet.period_days)
-    off = np.abs(time - planet.t0_bjd_tdb - epoch * planet.period_days)
-    good = np.isfinite(off) & np.isfinite(curve.flux) & ((curve.flags & int(NO_POINT)) == 0)
-    inside = good & (off < transit_duration(planet) / 2)
-    seen = np.unique(epoch[inside])
-    if len(seen) < 2:
-        return [(label, curve)]
-    parts = []
-    for one in seen:
-        error = np.nan_to_num(
-            predict_transit(planet, float(time[inside & (epoch == one)][0])).mid_err
-        )
-        reach = REACH * transit_duration(planet) + MARGIN_SIGMA * error
-        rows = np.flatnonzero((epoch == one) & (off < reach))
-        parts.append((f"{label}{EPOCH}{int(one)}", take_points(curve, rows)))
-    return parts
+def _parts(curve: LightCurve, planet: Planet, label: str) -> list[tuple[str, LightCurve]]:
+    """Cut a light curve into its transits, each labelled with its epoch; or leave it whole."""
+    cut = cut_transits(curve, planet)
+    return [(f"{label}{EPOCH}{one}", part) for one, part in cut.items()] or [(label, curve)]
 
 
 def _fit(

@@ -36,7 +36,14 @@ from lightcurve.tables.brightness import (
     to_flux,
 )
 from lightcurve.tables.fits_table import is_fits, read_fits_table
-from lightcurve.tables.missions import kind_told
+from lightcurve.tables.missions import (
+    MISSIONS,
+    crowding_told,
+    exposure_told,
+    kind_told,
+    mission_of,
+    spoilt_points,
+)
 from lightcurve.tables.run_tables import is_lightcurve, read_lightcurve
 from lightcurve.tables.time_kinds import (
     TIME_KINDS,
@@ -46,13 +53,23 @@ from lightcurve.tables.time_kinds import (
     kinds_that_fit,
 )
 
-__all__ = ["BARYCENTRIC", "CIVIL", "ColumnChoice", "check_table", "is_ours", "read_curve"]
+__all__ = [
+    "BARYCENTRIC",
+    "CIVIL",
+    "ColumnChoice",
+    "check_table",
+    "is_ours",
+    "open_table",
+    "read_curve",
+]
 
 WORDS = COLUMNS.tables
 BARYCENTRIC, CIVIL = WORDS.barycentric, WORDS.civil
 MAGNITUDES = {name.lower() for name in WORDS.magnitudes}
 OWN_FLUXES = {name.lower() for name in WORDS.own_fluxes}
 OF_FILTERS = {"filt", "filter", "band"}
+OWN_FLAGS = {"tglc_flags", "moving"}  # of TGLC and K2SFF, beside those of the mission
+FLATTENED = {"KSPSAP_FLUX", "DET_FLUX"}  # of QLP
 MIN_STARS = 2
 FEWEST_DISTINCT = 0.6  # of the points have a time of their own, in a light curve of one telescope
 UTC = re.compile(r"(Z| ?UTC?|[+-]00:?00)$", re.IGNORECASE)
@@ -145,7 +162,15 @@ def read_curve(
 def open_table(path: str | Path, columns: Sequence[str] = ()) -> AijTable:
     """Open a table of text, or one of FITS.
 
-    columns : names of the columns of a table without header. Raises InputError where it is none.
+    Parameters
+    ----------
+    columns : sequence of str
+        Names of the columns of a table without header.
+
+    Raises
+    ------
+    InputError
+        Where it is none.
     """
     if is_fits(Path(path)):
         return read_fits_table(Path(path))
@@ -192,6 +217,8 @@ def _curve_of_table(
     lost = int((~finite).sum())
     if lost:
         notes.append(Note(f"{lost} of {len(table)} rows are no measurement, or stand there again"))
+    dilution, told = crowding_told(table, flux_name)
+    notes += [*told, *_flattened(flux_name)]
     return LightCurve(
         file=table.labels,
         jd_utc=jd,
@@ -205,8 +232,19 @@ def _curve_of_table(
         source=CurveSource(
             table.name, time_name, flux_name, _exposure(table), tuple(notes), _filter(table)
         ),
+        dilution=dilution,
         stars=_stars(table, choice),
     )
+
+
+def _flattened(name: str) -> tuple[Note, ...]:
+    """Say what a program did to a flux that makes transits shallower."""
+    if name.upper() not in FLATTENED:
+        return ()
+    text = (
+        f"{name} had a spline taken off, which makes long transits shallower; --flux names others"
+    )
+    return (Note(text, Severity.WARNING, subject=name),)
 
 
 def _stars(table: AijTable, choice: ColumnChoice) -> StarCurves | None:
@@ -551,15 +589,21 @@ def _of_good_quality(table: AijTable, notes: list[Note]) -> np.ndarray:
     for name in (n for n in table.words if n.lower() in known):
         text = f"column {name} is of words, and left aside: leave out the rows that are bad"
         notes.append(Note(text, Severity.WARNING, subject=name))
-    for words in (WORDS.quality, WORDS.good):
-        if name := _first(table, words):
-            values = table.columns[name]
-            marked = np.asarray((values == 0) if words is WORDS.good else (values != 0))
-            good &= ~_believed(name, values, marked, notes)
+    bits = [n for n in table.columns if spoilt_points(table, n)]
+    others = (_first(table, words) for words in (WORDS.quality, WORDS.good) if not bits)
+    own = [n for n in table.columns if n.lower() in OWN_FLAGS]
+    for name in dict.fromkeys((*bits, *own, *(n for n in others if n))):
+        values = table.columns[name]
+        of_good = name.lower() in {word.lower() for word in WORDS.good}
+        marked = np.asarray((values == 0) if of_good else (values != 0))
+        marked, said = spoilt_points(table, name) or (marked, "")
+        good &= ~_believed(name, values, marked, notes, said)
     return good
 
 
-def _believed(name: str, values: np.ndarray, marked: np.ndarray, notes: list[Note]) -> np.ndarray:
+def _believed(
+    name: str, values: np.ndarray, marked: np.ndarray, notes: list[Note], said: str = ""
+) -> np.ndarray:
     """Take a column of flags, (n,), at its word; where that cannot be no point is marked."""
     count = int(marked.sum())
     if np.any(values % 1) or marked.mean() > MOST_MARKED:
@@ -568,6 +612,7 @@ def _believed(name: str, values: np.ndarray, marked: np.ndarray, notes: list[Not
         return np.zeros(len(values), dtype=bool)
     if count:
         text = f"{count} points are marked by column {name}, and left out"
+        text += f" ({said})" if said else ""
         notes.append(Note(text, subject=name))
     return marked
 
@@ -582,14 +627,15 @@ def _filter(table: AijTable) -> str:
     """Name the filter that comments or a column tell; empty where neither does."""
     name = next((name for name in table.words if name.lower() in OF_FILTERS), "")
     told = table.told.get("FILTER") or (str(table.words[name][0]) if name else "")
-    return normalise_filter(told)
+    mission = mission_of(table)
+    return normalise_filter(told) or (MISSIONS[mission].filter if mission else "")
 
 
 def _exposure(table: AijTable) -> float | None:
     """Median exposure, seconds; None where the table does not tell."""
     values = _exposures(table)
     good = values[np.isfinite(values) & (values > 0)]
-    return float(np.median(good)) if good.size else _told_exposure(table)
+    return float(np.median(good)) if good.size else _told_exposure(table) or exposure_told(table)
 
 
 def _exposures(table: AijTable) -> np.ndarray:
