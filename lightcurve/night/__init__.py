@@ -21,6 +21,7 @@ __all__ = [
     "reduced",
     "sets",
     "story",
+    "transits",
     "tune",
     "watch",
 ]
