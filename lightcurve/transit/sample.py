@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +21,13 @@ BLOCK = 100  # steps between two looks
 LENGTHS = 50  # autocorrelation times that make a chain long enough to be believed
 WANTED = 100  # and to tell a median, of as many walkers, to a fortieth of its error
 MAX_SAMPLES = 6000
+LEAPS = 0.8  # of the steps, where leaps are taken
+WALKED = 0.25  # of the other steps are accepted; alone they forget in 4 steps for each parameter
+TAILS = 8.0  # degrees of freedom of the leaps: wider than what they were learnt from
+TINY = 1e-12  # of a variance, along what nothing moved in
+Log = Callable[[np.ndarray], np.ndarray]  # log probabilities of parameters, (m, k) to (m,)
+# Of walkers (n, k), with numpy's generator: places (n, k), and log q(from) - log q(to), (n,).
+Propose = Callable[[np.ndarray, np.random.RandomState], tuple[np.ndarray, np.ndarray]]
 
 
 class Sampled(Protocol):
@@ -88,6 +96,8 @@ def sample_posterior(
 ) -> Posterior:
     """Sample from the least-squares solution on, until 100 autocorrelation times or `max_steps`.
 
+    The steps by which walkers learn where to go come before, and do not count.
+
     Parameters
     ----------
     problem : Sampled
@@ -96,8 +106,8 @@ def sample_posterior(
         Where to begin, and how far apart.
     """
     n = max(N_WALKERS, 2 * len(theta) + 2)
-    chain = make_chain(problem.log_probabilities, n, len(theta))
     start = make_start(_walkers(problem, theta, covariance, rng, n), rng)
+    chain, start = get_ready(problem.log_probabilities, start, min(BLOCK, max_steps))
     tau, converged = float("inf"), False
     while chain.iteration < min(max_steps, WANTED * tau):
         start = chain.run_mcmc(start, min(BLOCK, max_steps - chain.iteration))
@@ -105,10 +115,11 @@ def sample_posterior(
         converged = chain.iteration >= LENGTHS * tau
     known = np.isfinite(tau)
     burn = min(int(3 * tau) if known else chain.iteration // 2, chain.iteration // 2)
-    thin = max(1, int(tau / 2) if known else 1)
+    many = math.ceil(n * (chain.iteration - burn) / MAX_SAMPLES)
+    thin = max(many, int(tau / 2) if known else 1)
     samples = chain.get_chain(discard=burn, thin=thin, flat=True)
     return Posterior(
-        samples=samples[-MAX_SAMPLES:],
+        samples=samples,
         autocorrelation_time=tau,
         steps=chain.iteration,
         acceptance=float(np.mean(chain.acceptance_fraction)),
@@ -117,22 +128,68 @@ def sample_posterior(
     )
 
 
+def get_ready(
+    log_probabilities: Log, start: emcee.State, steps: int
+) -> tuple[emcee.EnsembleSampler, emcee.State]:
+    """Walk for a while to learn where walkers can leap to, and make the chain that will count.
+
+    Its moves stay as they are, so that what was learnt cannot bend the posterior.
+    """
+    walk = make_chain(log_probabilities, *start.coords.shape)
+    start = walk.run_mcmc(start, steps)
+    trial = make_chain(log_probabilities, *start.coords.shape, seen=_later_half(walk))
+    start = trial.run_mcmc(start, steps)
+    leapt = float(np.mean(trial.acceptance_fraction)) - (1 - LEAPS) * WALKED
+    # Leaps forget in 2 / leapt steps.
+    seen = _later_half(trial) if leapt * start.coords.shape[1] > 0.5 else None
+    return make_chain(log_probabilities, *start.coords.shape, seen=seen), start
+
+
+def _later_half(chain: emcee.EnsembleSampler) -> np.ndarray:
+    samples: np.ndarray = chain.get_chain(discard=chain.iteration // 2, flat=True)
+    return samples
+
+
 def make_chain(
-    log_probabilities: Callable[[np.ndarray], np.ndarray], n: int, k: int
+    log_probabilities: Log, n: int, k: int, *, seen: np.ndarray | None = None
 ) -> emcee.EnsembleSampler:
     """Get n walkers ready that step by one another, by differential evolution (ter Braak 2006).
 
     On the bent, narrow ridge of a/R* and impact parameter they need half the steps of the stretch
-    move. emcee's snooker move is left alone: it makes a posterior too narrow.
+    move. emcee's snooker move is left alone: it makes a posterior too narrow. Four steps of five
+    leap to anywhere within what was seen, where that is told: the chain forgets six times as fast.
 
-    log_probabilities: of many parameters at once, (m, k) to (m,).
+    log_probabilities: of many parameters at once, (m, k) to (m,). seen: (s, k), samples.
     """
     import emcee
 
-    moves = [(emcee.moves.DEMove(), 1.0)]
+    moves: list[tuple[emcee.moves.Move, float]] = [(emcee.moves.DEMove(), 1 - LEAPS)]
+    if seen is not None:
+        moves.append((emcee.moves.MHMove(_leaps(seen)), LEAPS))
     chain = emcee.EnsembleSampler(n, k, log_probabilities, moves=moves, vectorize=True)
     chain.log_prob_fn = log_probabilities  # as it is: emcee's wrapper prints what stops it
     return chain
+
+
+def _leaps(seen: np.ndarray) -> Propose:
+    """Propose from Student's t of the samples' mean and covariance, wherever the walkers are."""
+    mean, std, k = np.mean(seen, axis=0), np.std(seen, axis=0), seen.shape[1]
+    std = np.where(std > 0, std, 1.0)
+    values, vectors = np.linalg.eigh(np.cov(((seen - mean) / std).T).reshape(k, k))
+    widths = np.sqrt(np.maximum(values, TINY))
+
+    def log_density(coords: np.ndarray) -> np.ndarray:
+        off = ((coords - mean) / std) @ vectors / widths
+        found: np.ndarray = -0.5 * (TAILS + k) * np.log1p(np.sum(off**2, axis=1) / TAILS)
+        return found
+
+    def propose(coords: np.ndarray, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+        n = len(coords)
+        tails = np.sqrt(TAILS / random.chisquare(TAILS, (n, 1)))
+        there = mean + (tails * random.standard_normal((n, k)) * widths) @ vectors.T * std
+        return there, log_density(coords) - log_density(there)
+
+    return propose
 
 
 def make_start(walkers: np.ndarray, rng: np.random.Generator) -> emcee.State:
