@@ -326,10 +326,10 @@ def sparse_sums(image: np.ndarray, x: np.ndarray, y: np.ndarray, radii: np.ndarr
     """
     half = int(np.ceil(radii[-1] + 1))
     row, column = nearest_pixel(x, y, image.shape)
-    boxes = np.nan_to_num(gather(image, column, row, half))
+    boxes = gather(image, column, row, half)
     star, j, i = np.nonzero(boxes)
     u, v = (column - x)[star] + i - half, (row - y)[star] + j - half
-    light = part_within(u, v, radii) * boxes[star, j, i, None]
+    light = part_within(u, v, radii) * np.nan_to_num(boxes[star, j, i, None])
     total = np.zeros((len(x), len(radii)))
     np.add.at(total, star, light)
     return total

@@ -35,27 +35,28 @@ def windowed_centroid(
     """
     n, m, _ = boxes.shape
     offset = np.arange(m) - m // 2
-    light = np.where(np.isfinite(boxes), boxes, 0.0).astype(float)
+    light = boxes.astype(float)
+    finite = np.isfinite(boxes)
+    if not finite.all():
+        light[~finite] = 0.0
     found = np.zeros((2, n)) if given is None else given.astype(float)
-    moving = np.arange(n)
+    moving, before = np.arange(n), found.copy()
     for _ in range(iterations):
-        place = found[:, moving]
-        window = np.exp(-((offset - place[:, :, None]) ** 2) / (2 * sigma**2))
+        window = np.exp((offset - before[:, :, None]) ** 2 * (-0.5 / sigma**2))
         # The light along each axis, weighted: [axis, star, pixel].
-        along = np.stack(
-            [(window[1][:, None] @ light)[:, 0], (light @ window[0][..., None])[..., 0]]
-        )
-        along *= window
+        along = window.copy()
+        along[0] *= (window[1][:, None] @ light)[:, 0]
+        along[1] *= (light @ window[0][..., None])[..., 0]
         total = along[0].sum(axis=1)
         total[~(total > 0)] = np.nan
-        place += 2 * ((along * offset).sum(axis=2) / total - place)
-        step = np.hypot(*(place - found[:, moving]))
+        place = before + 2 * ((along * offset).sum(axis=2) / total - before)
+        step = np.hypot(*(place - before))
         place[:, ~(np.hypot(*place) <= m // 2)] = np.nan
         found[:, moving] = place
         still = step > TOLERANCE_PX
         if not still.any():
             break
-        moving, light = moving[still], light[still]
+        moving, light, before = moving[still], light[still], place[:, still]
     return found
 
 

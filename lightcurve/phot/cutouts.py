@@ -57,13 +57,22 @@ def gather(image: np.ndarray, x: np.ndarray, y: np.ndarray, half: int) -> np.nda
     x, y: (n,) int arrays, their middle pixels.
     """
     x, y, (ny, nx), size = np.asarray(x), np.asarray(y), image.shape, 2 * half + 1
-    whole = len(x) and min(x.min(), y.min()) >= half and x.max() < nx - half
-    if whole and y.max() < ny - half:
-        # All squares of the image, as a view; those asked for are copied row by row.
-        down, right = image.strides
-        shape, steps = (ny - 2 * half, nx - 2 * half, size, size), (down, right, down, right)
-        return as_strided(image, shape, steps, writeable=False)[y - half, x - half]
-    return take_offsets(image, x, y, square_offsets(half)).reshape(-1, size, size)
+    if min(ny, nx) < size:
+        return take_offsets(image, x, y, square_offsets(half)).reshape(-1, size, size)
+    # All squares of the image, as a view; those asked for are copied row by row.
+    down, right = image.strides
+    last_y, last_x = ny - size, nx - size
+    steps = (down, right, down, right)
+    squares = as_strided(image, (last_y + 1, last_x + 1, size, size), steps, writeable=False)
+    bottom, left = y - half, x - half
+    low, high = np.clip(bottom, 0, last_y), np.clip(left, 0, last_x)
+    cut = np.flatnonzero((low != bottom) | (high != left))
+    found = squares[low, high]
+    if cut.size:
+        found[cut] = take_offsets(image, x[cut], y[cut], square_offsets(half)).reshape(
+            -1, size, size
+        )
+    return found
 
 
 @lru_cache(maxsize=64)

@@ -241,7 +241,7 @@ def _variance(
     part = part_within(u, v, radii) * placed.seen.good[..., None]
     rest = part.swapaxes(1, 2) @ placed.design.swapaxes(1, 2)  # (n_star, n_radius, 3)
     by_star = ((filled @ placed.covariance) * (filled + 2 * rest)).sum(axis=-1)
-    return by_star + ((of_terms @ profile.covariance) * of_terms).sum(axis=-1)
+    return by_star + profile.variance(of_terms)
 
 
 def _pixel_variance(light: np.ndarray, sky_std: np.ndarray, gain: float) -> np.ndarray:

@@ -32,7 +32,7 @@ class Profile:
     """Light of a pixel over the light of the star."""
 
     coefficients: np.ndarray  # (p,)
-    covariance: np.ndarray  # (p, p)
+    normal: np.ndarray  # (p, p), the inverse of their covariance
     misfit: float  # rms of what stars differ by from it, over their light there
     table: np.ndarray  # (WAVES + 1, n) complex, by fine steps of the radius
     soft_px2: float
@@ -42,6 +42,12 @@ class Profile:
         radial = _radial(_knot(np.hypot(u, v)), self.coefficients.size // EVERY)
         found = _terms(radial, _waves(u, v, self.soft_px2))
         return np.moveaxis(found, 0, -1)
+
+    def variance(self, terms: np.ndarray) -> np.ndarray:
+        """Give the variance (...) of sums of the coefficients; terms: (..., p)."""
+        rows = terms.reshape(-1, terms.shape[-1])
+        found = (np.linalg.solve(self.normal, rows.T) * rows.T).sum(axis=0)
+        return found.reshape(terms.shape[:-1])
 
     def at(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Give the profile (...) at offsets from the centre, pixels."""
@@ -130,7 +136,7 @@ def fit_profile(
         beyond = ((light - model) ** 2 - variance)[use].sum()
         misfit = float(np.sqrt(max(beyond, 0.0) / max(np.sum(model[use] ** 2), 1e-30)))
     table = _table(found.reshape(n_knots, EVERY))
-    return Profile(found, np.linalg.inv(normal), misfit, table, soft)
+    return Profile(found, normal, misfit, table, soft)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,17 +38,19 @@ def clipped_sky(
     mean a difference of sums. The scatter is that of a Gaussian before clipping.
     """
     ordered = np.sort(values, axis=1)  # NaN comes last
-    rows, count = np.arange(len(ordered)), np.isfinite(ordered).sum(axis=1)
+    count = np.isfinite(ordered).sum(axis=1)
     last = np.maximum(count - 1, 0)
-    low, middle = (ordered[rows, (last * q).astype(int)] for q in (0.16, 0.5))
+    low, middle = (_pick(ordered, (last * q).astype(int)) for q in (0.16, 0.5))
     # Stars lie above the sky: the lower half alone tells the scatter to start with.
     least = least_sigma(ordered, middle)
     spread = np.maximum((middle - low).astype(float), 2 * least)
     # Offsets from the median, so that sums of squares lose no digits. What is far out is never
     # kept, and its square would drown the others.
-    far = (FAR_SIGMA * spread).astype(ordered.dtype)[:, None]
-    offset = np.clip(ordered - middle[:, None], -far, far)
-    np.copyto(offset, far, where=np.isnan(ordered))
+    far = (FAR_SIGMA * spread).astype(ordered.dtype)
+    offset = ordered - middle[:, None]
+    if not ((offset[:, 0] >= -far) & (offset[:, -1] <= far)).all():  # nor where one is NaN
+        np.clip(offset, -far[:, None], far[:, None], out=offset)
+        np.copyto(offset, far[:, None], where=np.isnan(ordered))
     centre, scatter, kept = _clip(offset, spread, clip, least)
     sky = np.where(kept == 0, np.nan, middle + centre)
     return sky, np.where(kept == 0, np.nan, scatter), kept
@@ -58,21 +60,26 @@ def _clip(
     offset: np.ndarray, spread: np.ndarray, clip: Clip, least: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Clip sorted rows about their mean: the mean, the scatter before clipping, the number kept."""
-    sums, squares = _running_sums(offset)
-    rows, centre = np.arange(len(offset)), np.zeros(len(offset))
-    first, end = rows, rows
+    sums = _running_sums(offset)
+    centre = np.zeros(len(offset))
+    first = end = np.zeros(len(offset), int)
     for _ in range(MAX_PASSES):
         previous = first, end
         reach = clip.sigma * spread
         low, high = ((centre + r).astype(offset.dtype)[:, None] for r in (-reach, reach))
         first, end = _first_true(offset >= low), _first_true(offset > high)
-        n = np.maximum(end - first, 1)
-        centre = (sums[rows, end] - sums[rows, first]) / n
-        variance = (squares[rows, end] - squares[rows, first]) / n - centre**2
-        spread = np.maximum(np.sqrt(np.maximum(variance, 0)), least)
-        if np.array_equal(previous, (first, end)):
+        if (first == previous[0]).all() and (end == previous[1]).all():
             break
+        mean = (_pick(sums, end) - _pick(sums, first)) / np.maximum(end - first, 1)
+        centre = mean.real
+        spread = np.maximum(np.sqrt(np.maximum(mean.imag - centre**2, 0)), least)
     return centre, np.maximum(spread / clip.keeps, least), end - first
+
+
+def _pick(values: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Take of each row the value at its column."""
+    n, m = values.shape
+    return values.ravel().take(np.arange(n) * m + column)
 
 
 def least_sigma(values: np.ndarray, level: np.ndarray | float) -> np.ndarray:
@@ -92,13 +99,13 @@ def _first_true(rising: np.ndarray) -> np.ndarray:
     return np.where(rising[:, -1], rising.argmax(axis=1), rising.shape[1])
 
 
-def _running_sums(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _running_sums(values: np.ndarray) -> np.ndarray:
     """Add up the first 0, 1, 2 ... values of each row, and their squares.
 
     As one complex sum: each addition waits for the one before it, and two wait no longer than one.
     """
-    both = np.zeros((len(values), values.shape[1] + 1), complex)
+    both = np.empty((len(values), values.shape[1] + 1), complex)
+    both[:, 0] = 0
     both.real[:, 1:] = values
     np.multiply(values, values, out=both.imag[:, 1:], dtype=float)
-    np.add.accumulate(both, axis=1, out=both)
-    return both.real, both.imag
+    return np.add.accumulate(both, axis=1, out=both)
