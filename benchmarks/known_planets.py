@@ -37,6 +37,7 @@ THEIRS = {
     "teff_k": "stellar_teff_k",
     "logg": "stellar_logg",
     "feh": "stellar_feh",
+    "g_mag": "gaia_g_mag",
 }
 
 
@@ -48,7 +49,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def _values(row: dict[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {
-        ours: float(row[theirs]) if row[theirs] else None for ours, theirs in THEIRS.items()
+        ours: float(row[theirs]) if row.get(theirs) else None for ours, theirs in THEIRS.items()
     }
     if doubt := scale_error_days(row["time_reference"]):
         values["t0_bjd_tdb_err"] = math.hypot(values["t0_bjd_tdb_err"] or 0.0, doubt)

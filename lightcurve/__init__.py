@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         fit_transit,
         join_season,
         measure_night,
+        plan_tonight,
         read_light_curve,
         read_run,
         reduce_image,
@@ -57,8 +58,10 @@ if TYPE_CHECKING:
     from lightcurve.night.reduced import Night
     from lightcurve.season.story import Season
     from lightcurve.simulate.to_order import Simulated
+    from lightcurve.tonight.story import Ahead
 
 __all__ = [
+    "Ahead",
     "Assumed",
     "CurveRecipe",
     "Finding",
@@ -87,6 +90,7 @@ __all__ = [
     "fit_transit",
     "join_season",
     "measure_night",
+    "plan_tonight",
     "read_light_curve",
     "read_run",
     "reduce_image",
@@ -99,7 +103,7 @@ _HOMES = {
     "lightcurve.api": (
         *("export_run", "fit_transit", "join_season", "measure_night", "read_light_curve"),
         *("reduce_image", "reduce_night", "reduce_nights", "simulate_night"),
-        *("read_run", "tune_run"),
+        *("plan_tonight", "read_run", "tune_run"),
     ),
     "lightcurve.core.data": (
         *("Assumed", "CurveRecipe", "Finding", "LightCurve", "Measurements", "Note", "Parameter"),
@@ -112,6 +116,7 @@ _HOMES = {
     "lightcurve.night.reduced": ("Night",),
     "lightcurve.season.story": ("Season",),
     "lightcurve.simulate.to_order": ("Simulated",),
+    "lightcurve.tonight.story": ("Ahead",),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from lightcurve.season.story import join_season as join_curves
 from lightcurve.simulate.request import request_of
 from lightcurve.simulate.to_order import Simulated, simulate_request
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
+from lightcurve.tonight.story import Ahead, plan_ahead
+from lightcurve.tonight.transits import Limits
 
 AnyPath = str | PathLike[str]
 
@@ -307,6 +309,63 @@ def join_season(
         depth_by_filter=depth_by_filter,
         sample=sample,
         progress=progress or silent,
+    )
+
+
+def plan_tonight(
+    site: str | None = None,
+    planets: Sequence[str] = (),
+    *,
+    date: str | None = None,
+    nights: int = 1,
+    runs: Sequence[AnyPath] = (),
+    limits: Mapping[str, float] | None = None,
+    sort: str = "score",
+    zone: str | None = None,
+    out: AnyPath | None = None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> Ahead:
+    """Find the transits that can be seen from a site: ``lightcurve tonight``.
+
+    Parameters
+    ----------
+    site : str, optional
+        An observatory by name, or ``"LATITUDE,LONGITUDE,HEIGHT"``, east positive; else that of
+        the settings or of `runs`.
+    planets : sequence of str
+        Planets or stars by name, and planet files; none for all that are known.
+    date, nights, runs
+        As the options of these names.
+    limits : mapping, optional
+        What is asked of a transit: ``altitude_deg``, ``sun_deg``, ``moon_deg``, ``share``,
+        ``baseline_min``, ``faintest``, ``depth_percent``.
+    sort, zone, out
+        As the options of these names.
+    settings, **options
+        As for `reduce_night`; options are ``latitude``, ``telescope_diameter``, ``exposure`` ...
+
+    Returns
+    -------
+    Ahead
+        With ``nights``, each with its ``sky`` and ``chances``, and ``products``.
+
+    Raises
+    ------
+    LightcurveError
+        When nothing tells the site, or something given cannot be.
+    """
+    return plan_ahead(
+        settings_of_keywords("tonight", settings, options),
+        site=site,
+        planets=planets,
+        date=date,
+        nights=nights,
+        runs=[Path(run) for run in runs],
+        limits=Limits(**(limits or {})),
+        sort=sort,
+        zone=zone,
+        out=None if out is None else Path(out),
     )
 
 

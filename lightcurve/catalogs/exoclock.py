@@ -31,6 +31,7 @@ COLUMNS = {
     "omega_deg": "periastron",
     "teff_k": "teff",
     "logg": "logg",
+    "g_mag": "gaia_g_mag",
 }
 
 

@@ -40,6 +40,7 @@ COLUMNS = {
     "pm_ra_mas_yr": "sy_pmra",
     "pm_dec_mas_yr": "sy_pmdec",
     "parallax_mas": "sy_plx",
+    "g_mag": "sy_gaiamag",
 }
 # It does not tell the epoch of its places: they are Gaia DR2's, as GJ 1214 and TRAPPIST-1 show.
 EPOCH_YEAR = 2015.5

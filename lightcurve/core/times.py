@@ -32,6 +32,7 @@ __all__ = [
 
 SPEED_OF_LIGHT_AU_PER_DAY = 173.1446326846693
 AU_M = 149597870700.0
+DEG_PER_DAY = 360.98564736629  # by which the Earth turns under the stars
 
 
 def only_julian_dates(values: np.ndarray) -> np.ndarray:
@@ -76,7 +77,10 @@ def tdb_from_utc(jd_utc: np.ndarray | float) -> np.ndarray:
 
 
 def bjd_tdb(
-    jd_utc: np.ndarray | float, ra_deg: float, dec_deg: float, site: Site | None
+    jd_utc: np.ndarray | float,
+    ra_deg: np.ndarray | float,
+    dec_deg: np.ndarray | float,
+    site: Site | None,
 ) -> np.ndarray:
     """Barycentric Julian date on the TDB scale (Eastman, Siverd & Gaudi 2010, eq. 10).
 
@@ -87,8 +91,8 @@ def bjd_tdb(
     ----------
     jd_utc : float or (n,) float array
         Mid-exposure.
-    ra_deg, dec_deg : float
-        ICRS.
+    ra_deg, dec_deg : float or (n,) float array
+        ICRS; of many stars, one of each time.
     site : Site or None
         None stands for the centre of the Earth: up to 21 ms off.
 
@@ -99,7 +103,25 @@ def bjd_tdb(
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     _, barycentric = earth_au(jd_utc)
-    return tdb_from_utc(jd_utc) + _delay(barycentric, jd_utc, (ra_deg, dec_deg), site)
+    return tdb_from_utc(jd_utc) + _delay(barycentric, jd_utc, unit_vectors(ra_deg, dec_deg), site)
+
+
+def utc_from_bjd(
+    bjd: np.ndarray | float,
+    ra_deg: np.ndarray | float,
+    dec_deg: np.ndarray | float,
+    site: Site | None,
+) -> np.ndarray:
+    """Turn a barycentric date on the TDB scale into the JD UTC at which it is seen at a site.
+
+    The inverse of `bjd_tdb`, to 0.1 ms: the delay changes by 1e-4 of the time by which it is wrong.
+    The arguments are those of `bjd_tdb`. Returns () or (n,) float array; NaN where `bjd` is.
+    """
+    bjd = np.asarray(bjd, dtype=float)
+    seen = bjd
+    for _ in range(3):
+        seen = seen + (bjd - bjd_tdb(seen, ra_deg, dec_deg, site))
+    return seen
 
 
 def hjd_utc(
@@ -112,14 +134,19 @@ def hjd_utc(
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     heliocentric, _ = earth_au(jd_utc)
-    return jd_utc + _delay(heliocentric, jd_utc, (ra_deg, dec_deg), site)
+    return jd_utc + _delay(heliocentric, jd_utc, unit_vectors(ra_deg, dec_deg), site)
 
 
 def _delay(
-    earth: np.ndarray, jd_utc: np.ndarray, star: tuple[float, float], site: Site | None
+    earth: np.ndarray, jd_utc: np.ndarray, star: np.ndarray, site: Site | None
 ) -> np.ndarray:
-    """Days by which light comes earlier to the observer than to where `earth` is counted from."""
-    return (earth + _observer_au(jd_utc, site)) @ unit_vectors(*star) / SPEED_OF_LIGHT_AU_PER_DAY
+    """Days by which light comes earlier to the observer than to where `earth` is counted from.
+
+    star: unit vector, (3,), or (n, 3), one of each time.
+    """
+    place = earth + _observer_au(jd_utc, site)
+    along = place @ star if star.ndim == 1 else np.sum(place * star, axis=-1)
+    return along / SPEED_OF_LIGHT_AU_PER_DAY
 
 
 def earth_au(jd_utc: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
@@ -190,6 +217,48 @@ def sidereal_deg(jd_utc: np.ndarray | float, site: Site) -> np.ndarray:
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     return (np.degrees(_turned(jd_utc)[1]) + site.longitude_deg) % 360
+
+
+def hour_angle_deg(jd_utc: float, ra_deg: float, dec_deg: float, site: Site) -> float:
+    """Hour angle of an ICRS direction, degrees from -180 to 180: negative before the meridian."""
+    matrix, sidereal = _turned(np.asarray(jd_utc, dtype=float))
+    x, y, _ = matrix @ unit_vectors(ra_deg, dec_deg)
+    angle = np.degrees(sidereal - np.arctan2(y, x)) + site.longitude_deg
+    return float((angle + 180) % 360 - 180)
+
+
+def zenith(jd_utc: np.ndarray, site: Site) -> np.ndarray:
+    """Where the zenith is among the stars: (..., 3) ICRS unit vectors, at times of one night.
+
+    The sine of a star's altitude is the product with its own vector. The Earth turns evenly from
+    the middle of the times on, its axis fixed: to 1" within a day.
+    jd_utc: float array of any shape.
+    """
+    middle = np.mean(jd_utc, keepdims=True).reshape(())
+    matrix, sidereal = _turned(middle)
+    angle = sidereal + np.radians(site.longitude_deg + DEG_PER_DAY * (jd_utc - middle))
+    high, flat = (f(np.radians(site.latitude_deg)) for f in (np.sin, np.cos))
+    of_date = np.stack(
+        [flat * np.cos(angle), flat * np.sin(angle), np.full(angle.shape, high)], axis=-1
+    )
+    return of_date @ matrix
+
+
+def moon(jd_utc: np.ndarray, site: Site) -> tuple[np.ndarray, np.ndarray]:
+    """Where the Moon is, as seen from a site, and which share of its disc is lit.
+
+    jd_utc: (n,) float array. Returns (n, 3) ICRS unit vectors (ERFA's `moon98`: to 10"), and (n,)
+    float array.
+    """
+    import erfa
+
+    day, fraction = np.floor(jd_utc), jd_utc % 1
+    place = erfa.moon98(day, fraction + tt_minus_utc_s(jd_utc) / DAY_S)["p"]
+    to_sun = -earth_au(jd_utc)[0] - place
+    seen = place - _observer_au(jd_utc, site)
+    cosine = -np.sum(to_sun * place, axis=-1) / np.linalg.norm(to_sun, axis=-1)
+    lit = (1 + cosine / np.linalg.norm(place, axis=-1)) / 2
+    return seen / np.linalg.norm(seen, axis=-1, keepdims=True), lit
 
 
 def _altitude(jd_utc: np.ndarray, direction: np.ndarray, site: Site) -> np.ndarray:

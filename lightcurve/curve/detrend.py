@@ -9,7 +9,7 @@ import numpy as np
 from lightcurve.core.covariates import standardise
 from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
 
-__all__ = ["column_median", "column_scatter"]
+__all__ = ["column_median", "column_scatter", "point_to_point", "scintillation"]
 
 WILD = 4.0  # scatters: values farther out are drawn in
 FEW = 20  # values whose median deviation is small by chance, and what it clips makes it smaller
@@ -41,8 +41,8 @@ def column_scatter(values: np.ndarray, about: np.ndarray | None = None) -> np.nd
 def point_to_point(values: np.ndarray) -> float:
     """Scatter from differences of neighbours, blind to anything slow such as a transit.
 
-    `clipped_scatter` of these over sqrt(2); values in order of time, NaN left out, so that their
-    neighbours meet. NaN with fewer than 4.
+    `clipped_scatter` of these over sqrt(2). NaN with fewer than 4.
+    values: (n,) float array in order of time; NaN left out, so that their neighbours meet.
     """
     values = np.asarray(values, dtype=float)
     steps = np.diff(values[np.isfinite(values)])
@@ -56,6 +56,7 @@ def scintillation(
 
     Young's approximation with the median coefficient C = 1.5 of Osborn et al. (2015, MNRAS 452,
     1707): sigma^2 = 1e-5 C^2 D^(-4/3) t^-1 X^3 exp(-2 h / 8000 m).
+    airmass, exposure_s: (n,) float arrays. Returns (n,) float array, NaN where either is.
     """
     variance = (
         1e-5

@@ -9,6 +9,7 @@ __all__ = [
     "inspect",
     "inventory",
     "kinds",
+    "location",
     "mosaic",
     "names",
     "pixels",

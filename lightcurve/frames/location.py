@@ -9,9 +9,13 @@ from typing import NamedTuple
 from lightcurve.core.constants import J2000_JD
 from lightcurve.core.coordinates import sexagesimal
 from lightcurve.core.data import Overhead, Site
+from lightcurve.core.errors import InputError
+from lightcurve.core.registry import did_you_mean
 from lightcurve.core.settings import SiteSettings
 from lightcurve.frames.cards import Cards, Found, decimals, find, find_all, number
-from lightcurve.frames.dialects import KEYWORDS, observatory_of
+from lightcurve.frames.dialects import KEYWORDS, OBSERVATORIES, observatory_of
+
+__all__ = ["parse_site"]
 
 _DECIMAL = re.compile(r"\s*([+-]?\d+(?:[.,]\d*)?)\s*(?:deg|°)?\s*([NSEWnsew])\s*", re.ASCII)
 SIDEREAL_DEG = 2.0  # telescopes point on coordinates of date, and clocks are minutes off
@@ -34,6 +38,29 @@ def degrees(text: str) -> float | None:
         return -value if sided[2].upper() in {"S", "W"} else value
     angle = sexagesimal(text)
     return number(text) if angle is None else angle
+
+
+def parse_site(text: str) -> Site:
+    """Read a place: the name of a known observatory, or latitude, longitude and perhaps height.
+
+    text: ``Kitt Peak``, ``31.96,-111.6,2120``, ``31 57 48 N, 111 36 00 W``; without a letter north
+    and east are positive; the height in metres. Raises InputError where it is neither.
+    """
+    if known := observatory_of(text):
+        latitude, longitude, height = known.place
+        return Site(latitude, _wrap(longitude), height, known.names[0])
+    parts = [degrees(part.strip()) for part in text.split(",")]
+    low, high = (-90.0, -180.0, -500.0), (90.0, 360.0, 9000.0)
+    bounds = zip(parts, low, high, strict=False)
+    if len(parts) not in {2, 3} or not all(p is not None and a <= p <= b for p, a, b in bounds):
+        names = [name for one in OBSERVATORIES.sites for name in one.names]
+        msg = (
+            f"--site {text}: no known observatory, nor a place such as 31.96,-111.6,2120 "
+            f"(latitude, longitude east, metres){did_you_mean(text, names)}"
+        )
+        raise InputError(msg)
+    latitude, longitude, height, *_ = [part or 0.0 for part in (*parts, 0.0)]
+    return Site(latitude, _wrap(longitude), height)
 
 
 class Moment(NamedTuple):

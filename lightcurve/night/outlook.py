@@ -26,7 +26,7 @@ from lightcurve.transit.quality import coverage
 if TYPE_CHECKING:
     from lightcurve.night.scene import Scene
 
-__all__ = ["cover"]
+__all__ = ["cover", "transit_errors"]
 
 TRIED = 5  # times along the night three frames in a row are measured: neighbours tell the noise
 STEP_DAYS = 30 / 86400  # by which a transit is moved to see what its moment changes

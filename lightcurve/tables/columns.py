@@ -22,7 +22,7 @@ from lightcurve.core.files import write_text
 from lightcurve.core.quantities import Column
 from lightcurve.core.table_text import csv_rows, csv_text, parse_numbers, read_text
 
-__all__ = ["DESCRIPTION", "write_table"]
+__all__ = ["DESCRIPTION", "read_table", "write_table"]
 
 DESCRIPTION = "csv-metadata.json"
 CONFORMS = re.compile(r"(\S+) (\d+)\.(\d+)")

@@ -14,11 +14,13 @@ from lightcurve.core.coordinates import read_angle
 from lightcurve.core.data import Planet
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
+from lightcurve.transit.discs import occult
 
 __all__ = [
     "LIMITS",
     "MARGIN_SIGMA",
     "REQUIRED",
+    "central_depth",
     "dip_shape",
     "impact_parameter",
     "make_planet",
@@ -55,6 +57,7 @@ LIMITS = {
     "parallax_mas": (0.0, 1e3),
     "epoch_year": (1800.0, 2200.0),
     "dilution": (0.01, 1.0),
+    "g_mag": (-2.0, 25.0),
 }
 MARGIN_SIGMA = 3.0
 
@@ -168,6 +171,11 @@ def transit_duration(planet: Planet, *, inner: bool = False) -> float:
     """
     b, rp = impact_parameter(planet), planet.rp_over_rs
     return float(contact_duration(planet, rp=rp, a=planet.a_over_rs, b=b, inner=inner))
+
+
+def central_depth(planet: Planet) -> float:
+    """Work out the light that a planet takes at mid-transit from a star without limb darkening."""
+    return float(occult(np.array([impact_parameter(planet)]), planet.rp_over_rs, 0.0, 0.0)[0][0])
 
 
 def impact_parameter(planet: Planet) -> float:

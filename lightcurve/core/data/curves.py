@@ -475,6 +475,7 @@ class Planet:
     parallax_mas: float | None = None
     epoch_year: float | None = None
     dilution: float | None = None  # share of the target in the light measured; None for all
+    g_mag: float | None = None  # of its star, as Gaia measures it
     errors: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
 

@@ -1,0 +1,3 @@
+"""The story of nights to come: the transits a site sees; `story` first, its steps beside it."""
+
+__all__ = ["products", "story", "transits"]
