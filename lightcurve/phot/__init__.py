@@ -23,6 +23,7 @@ __all__ = [
     "seeing",
     "shapes",
     "squares",
+    "stamps",
     "streak",
     "surface",
     "trails",

@@ -69,9 +69,22 @@ BY_BITS = {"quality", "sap_quality", "tess_flags"}  # columns whose bits are the
 
 def mission_of(table: AijTable) -> str:
     """Read from a table's comments or cards which of `MISSIONS` it is of; empty for none."""
-    found = [table.told.get(key, "").upper() for key in ("MISSION", "TELESCOP", "TIME FORMAT")]
-    found.append(OF_ZERO.get(number_told(table, "BJDREFI"), ""))
+    return mission_told(table.told)
+
+
+def mission_told(told: Mapping[str, str]) -> str:
+    """Read which of `MISSIONS` comments or cards, by key, are of; empty for none."""
+    found = [told.get(key, "").upper() for key in ("MISSION", "TELESCOP", "TIME FORMAT")]
+    zero = parse_numbers([told.get("BJDREFI", "")])
+    found.append("" if zero is None else OF_ZERO.get(float(zero[0]), ""))
     return next((mission for mission in found if mission in MISSIONS), "")
+
+
+def spoilt_by_bits(told: Mapping[str, str], quality: np.ndarray) -> np.ndarray:
+    """Mark the cadences that the mission's bits say are spoilt, (n,) bool; none of no mission."""
+    mission = mission_told(told)
+    spoilt = MISSIONS[mission].spoilt if mission else 0
+    return (np.nan_to_num(quality).astype(np.int64) & spoilt) != 0
 
 
 def kind_told(table: AijTable, name: str) -> str:
@@ -137,7 +150,7 @@ def spoilt_points(table: AijTable, name: str) -> tuple[np.ndarray, str] | None:
         if count := int(((values & bit) != 0).sum()):
             told[bool(bit & known.spoilt)].append(f"{count} {words}")
     kept = f"; kept: {', '.join(told[False])}" if told[False] else ""
-    return (values & known.spoilt) != 0, ", ".join(told[True]) + kept
+    return spoilt_by_bits(table.told, values), ", ".join(told[True]) + kept
 
 
 def exposure_told(table: AijTable) -> float | None:
@@ -153,14 +166,14 @@ def exposure_told(table: AijTable) -> float | None:
     if not one > 0:
         one = number_told(table, "INT_TIME") + np.nan_to_num(number_told(table, "READTIME"))
     if frames * one > 0:
-        return frames * one
+        return round(frames * one, 3)
     step = number_told(table, "TIMEDEL")
     if not step > 0:
         name = next((n for n in table.columns if n.upper() in {"TIME", "JD_TDB"}), "")
         times = table.columns.get(name, np.zeros(0))
         steps = np.diff(np.unique(times[np.isfinite(times)]))
         step = float(np.median(steps)) if steps.size else 0.0
-    return step * DAY_S or None
+    return round(step * DAY_S, 3) or None
 
 
 def crowding_told(table: AijTable, flux: str) -> tuple[Dilution | None, tuple[Note, ...]]:
@@ -176,4 +189,4 @@ def crowding_told(table: AijTable, flux: str) -> tuple[Dilution | None, tuple[No
         return None, (Note(text, subject="CROWDSAP"),)
     if flux.upper() != "SAP_FLUX":
         return None, ()
-    return Dilution(share, CLOSE * (1 - share), "CROWDSAP of the file"), ()
+    return Dilution(share, CLOSE * (1 - share), "CROWDSAP of the file, for this aperture"), ()
