@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lightcurve.api import (
         export_run,
         fit_transit,
+        inject_transits,
         join_season,
         measure_night,
         plan_tonight,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from lightcurve.season.story import Season
     from lightcurve.simulate.to_order import Simulated
     from lightcurve.tonight.story import Ahead
+    from lightcurve.trust.story import Trust
 
 __all__ = [
     "Ahead",
@@ -84,10 +86,12 @@ __all__ = [
     "Simulated",
     "StarPlan",
     "TransitFit",
+    "Trust",
     "Verdict",
     "__version__",
     "export_run",
     "fit_transit",
+    "inject_transits",
     "join_season",
     "measure_night",
     "plan_tonight",
@@ -103,7 +107,7 @@ _HOMES = {
     "lightcurve.api": (
         *("export_run", "fit_transit", "join_season", "measure_night", "read_light_curve"),
         *("reduce_image", "reduce_night", "reduce_nights", "simulate_night"),
-        *("plan_tonight", "read_run", "tune_run"),
+        *("inject_transits", "plan_tonight", "read_run", "tune_run"),
     ),
     "lightcurve.core.data": (
         *("Assumed", "CurveRecipe", "Finding", "LightCurve", "Measurements", "Note", "Parameter"),
@@ -117,6 +121,7 @@ _HOMES = {
     "lightcurve.season.story": ("Season",),
     "lightcurve.simulate.to_order": ("Simulated",),
     "lightcurve.tonight.story": ("Ahead",),
+    "lightcurve.trust.story": ("Trust",),
 }
 
 

@@ -28,8 +28,11 @@ from lightcurve.season.story import join_season as join_curves
 from lightcurve.simulate.request import request_of
 from lightcurve.simulate.to_order import Simulated, simulate_request
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
+from lightcurve.tables.run_folder import table_of
 from lightcurve.tonight.story import Ahead, plan_ahead
 from lightcurve.tonight.transits import Limits
+from lightcurve.trust.story import INJECTIONS, Trust
+from lightcurve.trust.story import inject_transits as put_in
 
 AnyPath = str | PathLike[str]
 
@@ -366,6 +369,54 @@ def plan_tonight(
         sort=sort,
         zone=zone,
         out=None if out is None else Path(out),
+    )
+
+
+def inject_transits(
+    table: AnyPath,
+    out: AnyPath | None = None,
+    *,
+    injections: int = INJECTIONS,
+    exposure: float | None = None,
+    filter: str | None = None,  # noqa: A002 -- as the option is named
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Trust:
+    """Put transits into a night's own noise, and look for them: ``lightcurve trust``.
+
+    Parameters
+    ----------
+    table : path-like
+        A run folder, or any table that `fit_transit` takes.
+    out : path-like, optional
+        The run folder, or ``lightcurve-trust`` for a table, when not given.
+    injections : int
+        How many.
+    exposure, filter
+        As for `fit_transit`.
+    settings, progress, **options
+        As for `reduce_night`; the options are those of ``lightcurve trust``, such as ``planet``.
+
+    Returns
+    -------
+    Trust
+        With ``limit``, ``detection``, ``widths``, ``conclusions`` and ``products``.
+
+    Raises
+    ------
+    LightcurveError
+        When the table cannot be read, no planet is known, or the fit fails.
+    """
+    given = Path(table)
+    folder = given if given.is_dir() else Path("lightcurve-trust")
+    return put_in(
+        table_of(given, "lightcurve.csv"),
+        settings_of_keywords("trust", settings, options),
+        folder if out is None else Path(out),
+        known=Known(exposure_s=exposure, filter=filter),
+        injections=injections,
+        progress=progress or silent,
     )
 
 

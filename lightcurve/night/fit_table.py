@@ -60,6 +60,7 @@ __all__ = [
     "fit_light_curve",
     "fit_table",
     "need_planet",
+    "read_to_fit",
 ]
 
 SAME_STAR_DEG = 0.1  # wide of all proper motions and of a plate solution gone slightly wrong
@@ -195,10 +196,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         When the table cannot be read, no planet is known, or the fit fails.
     """
     known = known or Known()
-    record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
-    planet = need_planet(settings, record)
-    curve = read_curve(path, known.choice, star=(planet.ra_deg, planet.dec_deg))
-    check_place(path, known.choice or ColumnChoice(), planet, record)
+    curve, planet, record = read_to_fit(path, settings, known)
     with open_log(out):
         with stage("fitting the transit"):
             fitted = fit_light_curve(curve, planet, settings, known=known, record=record)
@@ -231,6 +229,20 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         **summarise_fit(fit),
     }
     return replace(fitted, products=Products(out, paths, {}, summary))
+
+
+def read_to_fit(
+    path: Path, settings: Settings, known: Known
+) -> tuple[LightCurve, Planet, Mapping[str, Any]]:
+    """Read a light curve of any source, its planet, and the night's entries of run.toml.
+
+    Raises InputError when the table cannot be read, no planet is known, or the star is another's.
+    """
+    record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
+    planet = need_planet(settings, record)
+    curve = read_curve(path, known.choice, star=(planet.ra_deg, planet.dec_deg))
+    check_place(path, known.choice or ColumnChoice(), planet, record)
+    return curve, planet, record
 
 
 def fit_light_curve(

@@ -20,4 +20,5 @@ __all__ = [
     "stars",
     "style",
     "tonight",
+    "trust",
 ]

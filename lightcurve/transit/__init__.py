@@ -4,6 +4,7 @@ __all__ = [
     "ephemeris",
     "fit",
     "fit_values",
+    "inject",
     "joint",
     "limb_darkening",
     "mistakes",
