@@ -28,6 +28,7 @@ CAMPAIGNS = {
     "purity",
     "season",
     "stops",
+    "survey",
     "verdicts",
 }
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         reduce_image,
         reduce_night,
         reduce_nights,
+        reduce_survey,
         simulate_night,
         tune_run,
     )
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from lightcurve.night.reduced import Night
     from lightcurve.season.story import Season
     from lightcurve.simulate.to_order import Simulated
+    from lightcurve.survey.story import Survey
     from lightcurve.tonight.story import Ahead
     from lightcurve.trust.story import Trust
 
@@ -85,6 +87,7 @@ __all__ = [
     "Severity",
     "Simulated",
     "StarPlan",
+    "Survey",
     "TransitFit",
     "Trust",
     "Verdict",
@@ -100,6 +103,7 @@ __all__ = [
     "reduce_image",
     "reduce_night",
     "reduce_nights",
+    "reduce_survey",
     "simulate_night",
     "tune_run",
 ]
@@ -107,7 +111,7 @@ _HOMES = {
     "lightcurve.api": (
         *("export_run", "fit_transit", "join_season", "measure_night", "read_light_curve"),
         *("reduce_image", "reduce_night", "reduce_nights", "simulate_night"),
-        *("inject_transits", "plan_tonight", "read_run", "tune_run"),
+        *("inject_transits", "plan_tonight", "read_run", "reduce_survey", "tune_run"),
     ),
     "lightcurve.core.data": (
         *("Assumed", "CurveRecipe", "Finding", "LightCurve", "Measurements", "Note", "Parameter"),
@@ -120,6 +124,7 @@ _HOMES = {
     "lightcurve.night.reduced": ("Night",),
     "lightcurve.season.story": ("Season",),
     "lightcurve.simulate.to_order": ("Simulated",),
+    "lightcurve.survey.story": ("Survey",),
     "lightcurve.tonight.story": ("Ahead",),
     "lightcurve.trust.story": ("Trust",),
 }

@@ -41,6 +41,7 @@ VERBS = (
     *(
         "season",
         "trust",
+        "survey",
         "tonight",
         "export",
         "tune",

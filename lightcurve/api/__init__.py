@@ -27,6 +27,8 @@ from lightcurve.season.story import Season
 from lightcurve.season.story import join_season as join_curves
 from lightcurve.simulate.request import request_of
 from lightcurve.simulate.to_order import Simulated, simulate_request
+from lightcurve.survey.story import Survey
+from lightcurve.survey.story import reduce_survey as reduce_many
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_folder import table_of
 from lightcurve.tonight.story import Ahead, plan_ahead
@@ -311,6 +313,47 @@ def join_season(
         Told(filters=tuple(filters), exposure_s=exposure),
         depth_by_filter=depth_by_filter,
         sample=sample,
+        progress=progress or silent,
+    )
+
+
+def reduce_survey(
+    roots: Sequence[AnyPath],
+    out: AnyPath = "lightcurve-survey",
+    *,
+    retry: bool = False,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Survey:
+    """Reduce all nights below some folders, side by side: ``lightcurve survey``.
+
+    Parameters
+    ----------
+    roots : sequence of path-like
+        Read, never changed.
+    out : path-like
+        Gets the index ``survey.sqlite`` and the run folders; a survey that was stopped goes on.
+    retry : bool
+        Whether nights that failed are tried again.
+    settings, progress, **options
+        As for `reduce_night`, of every night.
+
+    Returns
+    -------
+    Survey
+        With ``nights``, ``curves`` and ``summary``.
+
+    Raises
+    ------
+    LightcurveError
+        When there is no night, or another process writes the index.
+    """
+    return reduce_many(
+        [Path(root) for root in roots],
+        settings_of_keywords("survey", settings, options),
+        Path(out),
+        retry=retry,
         progress=progress or silent,
     )
 

@@ -23,7 +23,7 @@ FIT = ("fit.covariates", "fit.forbidden", "fit.dilution")
 def season(
     tables: Annotated[
         list[Path],
-        typer.Argument(help="Run folders, folders of runs or tables, AstroImageJ's or any table."),
+        typer.Argument(help="Run folders, folders of runs or tables, a survey, any table."),
     ],
     *,
     settings: Settings,

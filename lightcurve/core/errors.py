@@ -52,6 +52,7 @@ class Why(Enum):
     DIED = auto()  # the process that was at work
     NO_ROOM = auto()  # for a figure, in the size wanted
     NAMED = auto()  # by the user: what is not there, or can be nowhere
+    HELD = auto()  # a folder that another process writes into
     NO_MEANS = auto()  # on this machine to place any frame on the sky
 
 

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator
 from lightcurve.core.data import FrameKind, Stamp, Step
 from lightcurve.core.words import STRICT, read_words
 
-__all__ = ["CLOCKS", "KEYWORDS"]
+__all__ = ["CLOCKS", "KEYWORDS", "KINDS", "KIND_WORDS"]
 
 # A clock that does not say which moment of the exposure it marks has None.
 Marks = Annotated[Stamp | None, BeforeValidator(lambda text: None if text == "any" else text)]

@@ -34,6 +34,7 @@ from lightcurve.frames.pointing import has_wcs
 from lightcurve.frames.read import is_image_name, read_cards, read_frame
 
 __all__ = [
+    "RUN_FILES",
     "Entry",
     "Inventory",
     "Known",

@@ -24,4 +24,5 @@ __all__ = [
     "transits",
     "tune",
     "watch",
+    "workers",
 ]

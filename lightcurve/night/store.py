@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lightcurve.core.codec import Codec, SpoiltError
 from lightcurve.core.data import FrameResult
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import InputError, Why
 
 NAME = "state.sqlite"
 _SCHEMA = """
@@ -99,7 +99,7 @@ def open_store(folder: Path) -> Iterator[RunStore]:
             connection.commit()
         except sqlite3.OperationalError as error:
             msg = f"{path}: {error}; is another run writing into this folder? choose another --out"
-            raise InputError(msg) from error
+            raise InputError(msg, why=Why.HELD) from error
         except sqlite3.DatabaseError as error:
             msg = f"{path}: not a record of a run ({error}); delete it or choose another --out"
             raise InputError(msg) from error

@@ -28,6 +28,8 @@ from lightcurve.night.measure import measure_frame
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.store import RunStore
 
+__all__ = ["dask_client"]
+
 log = logging.getLogger(__name__)
 FRAMES_PER_TASK = 4
 # What a process needs is loaded in a second, for all where they are forked: it must have some to do
@@ -106,7 +108,7 @@ def _open(paths: Sequence[Path], recipe: Recipe) -> Iterator[Done]:
     """Choose where to measure, and close it at the end."""
     settings = recipe.settings
     if settings.cluster is not None and paths:
-        with _cluster(settings.cluster) as client:
+        with dask_client(settings.cluster) as client:
             yield _on_cluster(paths, recipe, client)
     elif (workers := _count(paths, settings)) > 1:
         log.info("%d processes measure", workers)
@@ -196,7 +198,11 @@ async def _identity(address: str) -> None:
 
 
 @contextmanager
-def _cluster(address: str) -> Iterator[Any]:
+def dask_client(address: str) -> Iterator[Any]:
+    """Talk to a Dask cluster as long as the block lasts.
+
+    Raises InputError where Dask is not installed, or no scheduler answers at the address.
+    """
     try:
         from distributed import Client
     except ImportError as error:

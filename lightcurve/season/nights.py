@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.core.constants import DAY_S
+from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import LightCurve, Planet, TransitFit
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.guard import guard, reason_of
@@ -29,6 +30,7 @@ from lightcurve.night.fit_table import (
 from lightcurve.night.transits import cut_transits
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_folder import read_record
+from lightcurve.tables.survey_index import CurveRow, State, curves_of, index_of
 from lightcurve.transit.limb_darkening import WAVELENGTH_NM
 from lightcurve.transit.solve import Solution
 
@@ -37,6 +39,7 @@ __all__ = ["Told"]
 OURS = "lightcurve.csv"
 TABLES = {".csv", ".dat", ".ecsv", ".fits", ".tbl", ".tsv", ".txt", ".xls"}
 EPOCH = ", epoch "  # between the name of a table and one of its transits
+SAME_STAR_DEG = 1 / 60  # places of one star, as headers, catalogues and people give them
 MOST = 0.8  # of the points: some frames are left out of one table and not of another
 log = logging.getLogger(__name__)
 
@@ -125,6 +128,7 @@ class SeasonNight:
 def find_tables(paths: Sequence[Path]) -> list[Path]:
     """List the light curves of files and folders: of a folder its runs, or else its tables.
 
+    Of a survey's folder or index, those of its runs that are done.
     Raises InputError when there is no such path, or nothing in it.
     """
     found: list[Path] = []
@@ -132,11 +136,37 @@ def find_tables(paths: Sequence[Path]) -> list[Path]:
         if not path.exists():
             msg = f"{path}: there is no such file or folder"
             raise InputError(msg)
+        if index := index_of(path):
+            found += [index.parent / row.run / OURS for row in _done(index)]
+            continue
         found += _inside(path) if path.is_dir() else [path]
     if not found:
         msg = f"no light curve in {', '.join(map(str, paths))}: give run folders or tables"
         raise InputError(msg)
     return list(dict.fromkeys(found))
+
+
+def _done(index: Path) -> list[CurveRow]:
+    return [row for row in curves_of(index) if row.state == State.DONE]
+
+
+def of_planet(tables: Sequence[Path], paths: Sequence[Path], planet: Planet) -> list[Path]:
+    """Leave out those light curves of surveys that are not of a planet's star.
+
+    Raises InputError where none is left.
+    """
+    star, others = (planet.ra_deg, planet.dec_deg), set()
+    for index in filter(None, map(index_of, paths)):
+        for row in _done(index):
+            if row.ra_deg is None or row.dec_deg is None:
+                continue
+            if degrees_apart(star, (row.ra_deg, row.dec_deg)) > SAME_STAR_DEG:
+                others.add(index.parent / row.run / OURS)
+    kept = [table for table in tables if table not in others]
+    if not kept:
+        msg = f"none of {len(tables)} light curves is of {planet.name}, by the places in the index"
+        raise InputError(msg)
+    return kept
 
 
 def _inside(folder: Path) -> list[Path]:

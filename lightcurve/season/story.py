@@ -20,6 +20,7 @@ from lightcurve.season.nights import (
     find_planet,
     find_tables,
     fit_nights,
+    of_planet,
     without_repeats,
 )
 from lightcurve.season.products import write_nights, write_season
@@ -115,7 +116,7 @@ def join_season(
     Parameters
     ----------
     paths : sequence of Path
-        Run folders, folders of them, and tables of any program that `fit` reads.
+        Run folders, folders of them, surveys, and tables of any program that `fit` reads.
     settings : Settings
         Its target, site, fit and seed are used.
     out : Path
@@ -137,6 +138,7 @@ def join_season(
     with open_log(out):
         tables = find_tables(paths)
         planet = find_planet(tables, settings)
+        tables = of_planet(tables, paths, planet)
         fitted = fit_nights(tables, planet, settings, told or Told(), progress)
         nights = in_order(without_repeats(fitted))
         listed = write_nights(out, nights)

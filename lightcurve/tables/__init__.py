@@ -7,5 +7,6 @@ __all__ = [
     "look",
     "run_folder",
     "run_tables",
+    "survey_index",
     "time_kinds",
 ]

@@ -84,7 +84,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(scene, cluster, tmp_path:
     notes.mkdir()
     measure = partial(wait_to_be_killed, notes)
     there, victim = {}, None
-    with workers._cluster(cluster.scheduler_address) as client:
+    with workers.dask_client(cluster.scheduler_address) as client:
         for path, result in workers._on_cluster(scene.lights, scene.recipe, client, measure):
             there[path] = encode_result(result)
             if victim is None:

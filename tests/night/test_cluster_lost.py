@@ -117,7 +117,7 @@ def test_whoever_is_no_scheduler_is_told_in_time(answer, monkeypatch: pytest.Mon
         thread.start()
         begin = time.monotonic()
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(InputError, match="no scheduler answers"), workers._cluster(address):
+        with pytest.raises(InputError, match="no scheduler answers"), workers.dask_client(address):
             pass
         assert time.monotonic() - begin < 60  # else it would wait for ever
         server.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,3 @@
+"""The story of a survey: many nights as one queue; `story` first, its steps beside it."""
+
+__all__ = ["story"]
