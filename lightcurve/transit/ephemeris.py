@@ -96,8 +96,9 @@ def read_planet(path: str | Path) -> Planet:
         TOML with name, ra, dec (degrees, or sexagesimal hours and degrees as text), period_days,
         t0_bjd_tdb, rp_over_rs, a_over_rs, inclination_deg; optional eccentricity, omega_deg and a
         table ``[star]`` with teff_k, logg, feh, pm_ra_mas_yr (times cos dec) and pm_dec_mas_yr
-        (both or none), parallax_mas, epoch_year of ra and dec (J2000). ``dilution`` is the
-        target's share of the light in the aperture, where it is known better than the frames tell.
+        (both or none), parallax_mas, epoch_year of ra and dec (J2000), g_mag (Gaia). ``dilution``
+        is the target's share of the light in the aperture, where it is known better than the
+        frames tell.
         Any number may have its one-sigma error beside it as NAME_err.
 
     Raises
