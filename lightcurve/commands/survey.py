@@ -10,7 +10,7 @@ import typer
 
 from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Json, Verbose, a_folder, takes_settings
-from lightcurve.commands.shell import bar, print_json, say, say_each
+from lightcurve.commands.shell import bar, print_json, say, say_each, stop_if_any
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -41,6 +41,8 @@ def survey(
 ) -> None:
     """Reduce all nights below some folders, side by side, and keep one index of the results.
 
+    The exit status is 1 where any night of it failed.
+
     Example: lightcurve survey /shared/2026 --out /shared/RUNS --cluster tcp://HOST:8786
     """
     if bool(roots) == status:
@@ -57,6 +59,9 @@ def survey(
         print_json({"index": found.index, **found.summary})
     else:
         _show(found, SHOWN if not verbose else len(found.nights))
+    if not status:
+        left = found.summary["failed"] | found.summary["waiting"]
+        stop_if_any([f"{len(left)} of {len(found.nights)} nights are not done"] if left else [])
 
 
 def _show(found: Survey, most: int) -> None:

@@ -62,7 +62,7 @@ class ReduceNight:
         except LightcurveError as error:
             # Another process is at it: of a survey that was killed, whose worker still works.
             state = State.WAITING if error.why is Why.HELD else State.FAILED
-            reason = reason_of(error)
+            reason = reason_of(error).removeprefix(f"{night.folder}: ")
         done = replace(
             night, state=state, reason=reason, seconds=time.monotonic() - start,
             processor_s=time.process_time() - worked, memory_mb=peak_mb(), finished=time.time(),
@@ -108,7 +108,7 @@ def _curve_row(run: Reduced[Night], night: NightRow, out: Path) -> CurveRow:
     made = run.made
     return replace(
         row, target=made.target.name, ra_deg=made.target.ra_deg, dec_deg=made.target.dec_deg,
-        **_of_curve(made.curve), **_of_fit(made),
+        **{**_of_curve(made.curve), **_of_fit(made)},
         numbers=json_text({name: one.record for name, one in made.products.summary.items()}),
     )  # fmt: skip
 

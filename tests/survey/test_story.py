@@ -13,6 +13,7 @@ import pytest
 
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.settings import Settings, make_settings
+from lightcurve.night.demo import write_planet
 from lightcurve.night.store import open_store
 from lightcurve.season.nights import find_tables, of_planet
 from lightcurve.survey import story
@@ -30,6 +31,7 @@ from lightcurve.tables.survey_index import (
     open_index,
 )
 from sim import tiny_night
+from sim_run import PLANET as TINY
 from sim_season import PLANET
 from typed import run
 
@@ -156,8 +158,9 @@ def test_a_survey_goes_on_where_it_was_stopped(
                header_wcs=True)  # fmt: skip
     copytree(tmp_path / "root" / "n1", tmp_path / "root" / "n2")
     touch(tmp_path / "root", "broken/l1.fits")
-    settings = make_settings({"target": {"name": "Tiny-1", "ra": "20.0", "dec": "30.0"},
-                              "figures": "none"})  # fmt: skip
+    planet = write_planet(tmp_path / "planet.toml", TINY)
+    settings = make_settings({"target": {"planet_file": str(planet)}, "figures": "none",
+                              "fit": {"sample": False}})  # fmt: skip
     root, out = tmp_path / "root", tmp_path / "out"
     monkeypatch.setattr(story, "warm", lambda *_: None)
     monkeypatch.setattr(story, "spread", inline(1))
@@ -179,7 +182,8 @@ def test_a_survey_goes_on_where_it_was_stopped(
         table = read_lightcurve(out / row.run / "lightcurve.csv")
         assert row.measured == row.frames == len(table.flux) == 16
         assert row.first_bjd_tdb == pytest.approx(np.min(table.bjd_tdb), abs=1e-9)
-        assert row.target == "Tiny-1"
+        assert row.target == TINY.name
+        assert row.verdict
         assert (row.ra_deg, row.dec_deg) == pytest.approx((20.0, 30.0))
     before = [one.finished for one in found.nights]
     monkeypatch.setattr(story, "spread", inline(0))
