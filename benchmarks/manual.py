@@ -15,6 +15,7 @@ from lightcurve.core.covariates import COVARIATES
 from lightcurve.core.flags import MEANING, Flag
 from lightcurve.exports.formats import exports_in_markdown
 from lightcurve.frames.cameras import CAMERAS
+from lightcurve.transit.keys import keys_in_markdown
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -59,7 +60,7 @@ def pages() -> dict[Path, str]:
         "cameras.md": ["\n".join(profile.in_markdown for profile in CAMERAS)],
         "solving.md": ["\n".join(solver.in_markdown for solver in SOLVERS)],
         "image.md": ["\n".join(service.in_markdown for service in SERVICES)],
-        "transit.md": [exports_in_markdown(), covariates],
+        "transit.md": [exports_in_markdown(), covariates, keys_in_markdown()],
     }
     made = {DOCS / "modules.md": modules_in_markdown(), DOCS / "gallery.md": gallery_in_markdown()}
     for name, pasted in tables.items():

@@ -33,7 +33,8 @@ class _ShowsByDefault(TyperGroup):
 
 group = typer.Typer(
     cls=_ShowsByDefault,
-    help="Known transiting planets: `planets NAME`, `planets --near RA,DEC`, `planets refresh`.",
+    help="Known transiting planets: `planets NAME`, `planets --near RA,DEC`, `planets refresh`; "
+    "`planets keys` lists what a planet file may hold.",
 )
 
 
@@ -84,6 +85,19 @@ def refresh(*, settings: Settings, json: Json = False) -> None:
         print_json({"table": _table(table)})
         return
     typer.echo(f"{len(table.planets)} planets: {table.origin}")
+
+
+@group.command("keys")
+def keys(*, json: Json = False) -> None:
+    """List what a planet file may hold, with units; errors stand beside as NAME_err."""
+    from lightcurve.transit.keys import KEYS
+
+    names = ("name", "unit", "range", "what it is")
+    if json:
+        print_json({"keys": [dict(zip(names, key.row, strict=True)) for key in KEYS]})
+        return
+    rows = [list(key.row) for key in KEYS]
+    print_table("A planet file, beside name, ra and dec", list(names), rows)
 
 
 def _table(table: Table) -> dict[str, Any]:

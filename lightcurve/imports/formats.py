@@ -20,7 +20,7 @@ from lightcurve.imports.metadata import METADATA
 from lightcurve.imports.pipeline import PIPELINE
 from lightcurve.imports.rules import Import, Imported, take
 from lightcurve.imports.texts import syntax_fault
-from lightcurve.transit.ephemeris import REQUIRED, make_planet, read_planet
+from lightcurve.transit.ephemeris import lacking, make_planet, read_planet
 
 __all__ = ["import_file", "read_any_planet", "write_imported"]
 
@@ -81,8 +81,8 @@ def _imported_planet(path: Path, text: str) -> Planet:
     imported = _import_text(path, text, wanted="a planet file (TOML)")
     program = IMPORTS.get(imported.program).help
     if not _whole(imported):
-        lacking = ", ".join(name for name in REQUIRED if name not in imported.planet)
-        msg = f"{path}: {program}, without a planet's {lacking}: complete it, or give a planet file"
+        missing = ", ".join(lacking(imported.planet.keys()))
+        msg = f"{path}: {program}, without a planet's {missing}: complete it, or give a planet file"
         raise InputError(msg)
     taken = [row for row in imported.rows if row.to.startswith("planet.")]
     shown = {row.to.removeprefix("planet."): row.value for row in taken}
@@ -125,4 +125,4 @@ def _with_target(imported: Imported) -> Imported:
 
 
 def _whole(imported: Imported) -> bool:
-    return all(name in imported.planet for name in REQUIRED)
+    return not lacking(imported.planet.keys())

@@ -30,7 +30,8 @@ from lightcurve.core.cache import keep
 from lightcurve.core.coordinates import parse_coordinates
 from lightcurve.core.errors import CatalogError, InputError
 from lightcurve.core.settings import CatalogSettings
-from lightcurve.transit.ephemeris import LIMITS, REQUIRED
+from lightcurve.transit.ephemeris import lacking
+from lightcurve.transit.keys import LIMITS
 
 __all__ = ["find_known", "refresh"]
 
@@ -161,7 +162,7 @@ def pack(
     theirs = {key_of(entry["name"]): _possible(entry) for entry in clocks}
     rows = {key_of(entry["name"]): _possible(entry) for entry in planets}
     joined = {key: _joined(rows.get(key), theirs.get(key)) for key in sorted({*rows, *theirs})}
-    whole = [row for row in joined.values() if row.keys() >= {*REQUIRED}]
+    whole = [row for row in joined.values() if not lacking(row.keys())]
     names = {name for row in whole for name in row} - {*FIRST, "source"}
     text = io.StringIO()
     text.write(f"# {origin}\n")

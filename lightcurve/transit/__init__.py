@@ -6,6 +6,7 @@ __all__ = [
     "fit_values",
     "inject",
     "joint",
+    "keys",
     "limb_darkening",
     "mistakes",
     "model",

@@ -37,6 +37,7 @@ LIMIT_SIGMA = 3.0
 EXCLUDED_ODDS = math.exp(-(LIMIT_SIGMA**2) / 2)  # of the data with a transit and without
 UNKNOWN_DAYS = 10 / 1440  # one sigma of a predicted mid-time, where the ephemeris has no error
 REACH_SIGMA = 3.5  # of the predicted mid-time, within which it may be
+UNKNOWN_B = 0.3  # one sigma of an impact parameter that may be any from 0 to 1
 AMPLITUDES = np.geomspace(0.01, 100.0, 400)  # tried as limits, in predicted transits
 
 
@@ -74,7 +75,7 @@ def predicted_shape(planet: Planet, priors: Priors, exposure_s: float) -> Shape:
     for rp_off, b_off in itertools.product(NORMAL, NORMAL):
         theta = priors.centre.copy()
         theta[1] = max(theta[1] + rp_off * rp_err, 1e-4)
-        theta[3] = abs(theta[3] + b_off * priors.width[3])
+        theta[3] = abs(theta[3] + b_off * min(priors.width[3], UNKNOWN_B))
         depths.append(1 - middle(theta)[0])
     amplitudes = np.nan_to_num(np.array(depths) / loss.max())
     return Shape(since, loss, planet.period_days, duration, amplitudes)

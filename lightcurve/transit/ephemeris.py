@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,18 @@ from lightcurve.core.coordinates import read_angle
 from lightcurve.core.data import Planet
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
+from lightcurve.transit import shape
 from lightcurve.transit.discs import occult
+from lightcurve.transit.keys import LIMITS, SHAPE_KEYS
+from lightcurve.transit.limb_darkening import WAVELENGTH_NM
 
 __all__ = [
-    "LIMITS",
     "MARGIN_SIGMA",
     "REQUIRED",
     "central_depth",
     "dip_shape",
     "impact_parameter",
+    "lacking",
     "make_planet",
     "mark_transit",
     "predict_transit",
@@ -31,34 +36,17 @@ __all__ = [
 ]
 
 MAX_BYTES = 100_000
-REQUIRED = (
-    "name",
-    "ra",
-    "dec",
-    "period_days",
-    "t0_bjd_tdb",
-    "rp_over_rs",
-    "a_over_rs",
-    "inclination_deg",
+REQUIRED = ("name", "ra", "dec", "period_days", "t0_bjd_tdb")  # beside what shapes a transit
+# Of these a planet is made as they are; others, of `lightcurve.transit.shape`, lead to them.
+DIRECT = ("rp_over_rs", "a_over_rs", "inclination_deg")
+ORBIT = ("eccentricity", "omega_deg")
+SHARES = ("dilution", "contamination")
+OWN = tuple(name for name in LIMITS if name not in {*SHAPE_KEYS, "contamination"})
+PAIRS = (
+    {"pm_ra_mas_yr", "pm_dec_mas_yr"},
+    {"e_cos_omega", "e_sin_omega"},
+    {"sqrt_e_cos_omega", "sqrt_e_sin_omega"},
 )
-LIMITS = {
-    "period_days": (0.01, 1e6),
-    "t0_bjd_tdb": (2.0e6, 3.0e6),
-    "rp_over_rs": (1e-4, 1.0),
-    "a_over_rs": (1.0, 1e5),
-    "inclination_deg": (0.0, 180.0),
-    "eccentricity": (0.0, 0.95),
-    "omega_deg": (-360.0, 720.0),
-    "teff_k": (1000.0, 60000.0),
-    "logg": (0.0, 9.0),
-    "feh": (-6.0, 2.0),
-    "pm_ra_mas_yr": (-2e4, 2e4),  # Barnard's star has 1e4
-    "pm_dec_mas_yr": (-2e4, 2e4),
-    "parallax_mas": (0.0, 1e3),
-    "epoch_year": (1800.0, 2200.0),
-    "dilution": (0.01, 1.0),
-    "g_mag": (-2.0, 25.0),
-}
 MARGIN_SIGMA = 3.0
 
 
@@ -94,12 +82,13 @@ def read_planet(path: str | Path) -> Planet:
     ----------
     path : path-like
         TOML with name, ra, dec (degrees, or sexagesimal hours and degrees as text), period_days,
-        t0_bjd_tdb, rp_over_rs, a_over_rs, inclination_deg; optional eccentricity, omega_deg and a
-        table ``[star]`` with teff_k, logg, feh, pm_ra_mas_yr (times cos dec) and pm_dec_mas_yr
-        (both or none), parallax_mas, epoch_year of ra and dec (J2000), g_mag (Gaia). ``dilution``
-        is the target's share of the light in the aperture, where it is known better than the
-        frames tell.
-        Any number may have its one-sigma error beside it as NAME_err.
+        t0_bjd_tdb, and what tells the shape of a transit: rp_over_rs, a_over_rs and
+        inclination_deg, or any others of `lightcurve.transit.keys.KEYS` that suffice. Optional
+        in a table ``[star]``: teff_k, logg, feh, pm_ra_mas_yr (times cos dec) and pm_dec_mas_yr
+        (both or none), parallax_mas, epoch_year of ra and dec (J2000), g_mag. ``dilution`` is the
+        target's share of the light in the aperture, where it is known better than the frames tell,
+        ``contamination`` the light of others over that of the target; a number, or a table of them
+        by filter. Any number may have its one-sigma error beside it as NAME_err.
 
     Raises
     ------
@@ -126,30 +115,104 @@ def make_planet(values: Mapping[str, Any], origin: str) -> Planet:
     flat = {k: v for k, v in values.items() if k != "star"}
     star = values.get("star", {})
     flat |= star if isinstance(star, Mapping) else {"star": star}
-    missing = [name for name in REQUIRED if name not in flat]
+    dilutions = _take_dilutions(flat, origin)
+    _check_names(flat, origin)
+    missing = lacking(flat.keys())
     if missing:
-        msg = f"{origin}: {', '.join(missing)} missing; a planet file needs {', '.join(REQUIRED)}"
-        raise InputError(msg)
-    known = {*REQUIRED, *LIMITS, *(f"{name}_err" for name in LIMITS), "source"}
-    unknown = sorted(set(flat) - known)
-    if unknown:
-        msg = f"{origin}: {unknown[0]} is not known; known are {', '.join(sorted(known))}"
-        raise InputError(msg)
-    if ("pm_ra_mas_yr" in flat) != ("pm_dec_mas_yr" in flat):
-        msg = f"{origin}: give both pm_ra_mas_yr and pm_dec_mas_yr, or neither"
+        msg = f"{origin}: {'; and '.join(missing)} missing; a planet file needs "
+        msg += f"{', '.join(REQUIRED)}, and what shapes its transit"
         raise InputError(msg)
     numbers = {name: _number(flat, name, origin) for name in LIMITS if name in flat}
     errors = {
         name: _number(flat, f"{name}_err", origin) for name in LIMITS if f"{name}_err" in flat
     }
+    own: dict[str, Any] = {name: value for name, value in numbers.items() if name in OWN}
     return Planet(
         name=str(flat["name"]),
         ra_deg=_angle(flat["ra"], "ra", origin),
         dec_deg=_angle(flat["dec"], "dec", origin),
-        **numbers,
-        errors=errors,
+        **own,
+        **_shape_of(numbers, errors, origin),
+        dilutions=dilutions,
         source=str(flat.get("source", origin)),
     )
+
+
+def lacking(names: AbstractSet[str]) -> list[str]:
+    """Say what a planet needs beyond values of these names; empty where they suffice."""
+    return [name for name in REQUIRED if name not in names] + shape.lacking(names)
+
+
+def _check_names(flat: Mapping[str, Any], origin: str) -> None:
+    """Refuse values that are not known, and halves of pairs."""
+    known = {*REQUIRED, *LIMITS, *(f"{name}_err" for name in LIMITS), "source"}
+    unknown = sorted(set(flat) - known)
+    if unknown:
+        near = get_close_matches(unknown[0], known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        msg = f"{origin}: {unknown[0]} is not known{meant}; known are {', '.join(sorted(known))}"
+        raise InputError(msg)
+    for pair in PAIRS:
+        if len(pair & flat.keys()) == 1:
+            msg = f"{origin}: give both {' and '.join(sorted(pair))}, or neither"
+            raise InputError(msg)
+
+
+def _shape_of(
+    numbers: Mapping[str, float], errors: Mapping[str, float], origin: str
+) -> dict[str, Any]:
+    """Give the fields of a `Planet` that shape its transit, and all errors."""
+    said = {name: value for name, value in numbers.items() if name in SHAPE_KEYS}
+    if said.keys() <= {*DIRECT, *ORBIT} and said.keys() >= {*DIRECT}:
+        return {**said, "errors": dict(errors)}
+    found = shape.work_out(numbers, errors, origin)
+    rest = {name: error for name, error in errors.items() if name not in SHAPE_KEYS}
+    given = {**said, **{f"{name}_err": errors[name] for name in said if name in errors}}
+    return {
+        **found.values,
+        "errors": rest | found.errors,
+        "free": found.free,
+        "durations": found.durations,
+        "given": given,
+        "notes": found.notes,
+    }
+
+
+def _take_dilutions(flat: dict[str, Any], origin: str) -> dict[str, tuple[float, float]]:
+    """Take dilution and contamination by filter out of values; of one number, a dilution is left.
+
+    A contamination C, the light of others over that of the target, is a dilution of 1 / (1 + C).
+    """
+    said = {name: flat.pop(name) for name in SHARES if name in flat}
+    if len(said) > 1:
+        msg = f"{origin}: give one of {' and '.join(said)}"
+        raise InputError(msg)
+    for name, value in said.items():
+        if not isinstance(value, Mapping):
+            pair = {name: value, f"{name}_err": flat.pop(f"{name}_err", 0.0)}
+            flat["dilution"], flat["dilution_err"] = _share(pair, name, origin)
+            return {}
+        filters = [key for key in value if not key.endswith("_err")]
+        wrong = [
+            key for key in value if key.removesuffix("_err") not in {*filters} & {*WAVELENGTH_NM}
+        ]
+        if wrong:
+            msg = f"{origin}: {name} of {wrong[0]}: filters are {', '.join(WAVELENGTH_NM)}"
+            raise InputError(msg)
+        pairs = {
+            key: {name: value[key], f"{name}_err": value.get(f"{key}_err", 0.0)} for key in filters
+        }
+        return {key: _share(pair, name, f"{origin}, {key}") for key, pair in pairs.items()}
+    return {}
+
+
+def _share(pair: Mapping[str, Any], name: str, origin: str) -> tuple[float, float]:
+    """Read the target's share of the light, and its error."""
+    value, error = _number(pair, name, origin), _number(pair, f"{name}_err", origin)
+    if name == "dilution":
+        return value, error
+    share = 1 / (1 + value)
+    return share, error * share**2
 
 
 def predict_transit(planet: Planet, bjd_tdb: float) -> Prediction:

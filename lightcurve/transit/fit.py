@@ -32,7 +32,7 @@ from lightcurve.transit.quality import (
     summarise,
 )
 from lightcurve.transit.red_noise import RedNoise
-from lightcurve.transit.sample import Posterior, draw_normal, sample_posterior
+from lightcurve.transit.sample import Posterior, draw_normal, sample_orbit
 from lightcurve.transit.solve import (
     Points,
     Solution,
@@ -109,7 +109,7 @@ def solve_curve(
     """
     good = (light_curve.flags & int(NO_POINT)) == 0
     asked = None if settings is None else settings.dilution
-    planet, measured = diluted_as(planet, light_curve.dilution, asked)
+    planet, measured = diluted_as(planet, light_curve.dilution, asked, filter_name)
     points = Points(
         time=light_curve.bjd_tdb,
         flux=light_curve.flux,
@@ -128,9 +128,13 @@ def solve_curve(
 
 
 def diluted_as(
-    planet: Planet, measured: Dilution | None, asked: tuple[float, float] | None
+    planet: Planet,
+    measured: Dilution | None,
+    asked: tuple[float, float] | None,
+    filter_name: str | None,
 ) -> tuple[Planet, Dilution | None]:
     """Let a planet's light be diluted as was asked, or else as `diluted` has it; and by what."""
+    planet = planet.seen_in(filter_name)
     if asked is not None:
         planet, measured = replace(planet, dilution=None), Dilution(*asked, "as given")
     return diluted(planet, measured), measured
@@ -156,6 +160,8 @@ def _dilution_notes(planet: Planet, measured: Dilution | None) -> tuple[Note, ..
         f"other stars' light in the aperture: {100 * share:.1f} +- {100 * err:.1f} % is the "
         f"target's ({source}); depth and Rp/R* are corrected for it, and given uncorrected too"
     )
+    if measured is not None and given and measured.value < UNDILUTED:
+        text += f"; the {100 * measured.value:.1f} % of {measured.source} are left aside"
     if measured is not None and not given and measured.change > CHANGING:
         text += f"; it changes by {100 * measured.change:.1f} % with the seeing"
     log.warning("%s", text)
@@ -219,6 +225,7 @@ def solve_and_judge(
         **posterior.diagnostics(),
     }
     warned = (
+        *(note for note in planet.notes if note.severity is Severity.WARNING),
         *timing_notes(verdict, timing),
         *dip_notes(tests),
         *_repeated(points.time[night.used]),
@@ -392,7 +399,7 @@ def _off(points: Points, told: np.ndarray) -> np.ndarray:
 
 
 def _posterior(best: Solution, settings: FitSettings, rng: np.random.Generator) -> Posterior:
-    draw = sample_posterior if settings.sample else draw_normal
+    draw = sample_orbit if settings.sample else draw_normal
     return draw(
         best.problem,
         best.theta,

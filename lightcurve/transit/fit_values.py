@@ -20,7 +20,7 @@ from lightcurve.core.data import (
     Verdict,
 )
 from lightcurve.core.errors import InputError
-from lightcurve.transit.ephemeris import LIMITS
+from lightcurve.transit.ephemeris import DIRECT, ORBIT, OWN
 
 __all__ = ["fit_from_json", "fit_to_json", "planet_values"]
 
@@ -94,14 +94,22 @@ def _plain(value: float) -> float | None:
 
 def planet_values(planet: Planet) -> dict[str, Any]:
     """Lay what is known of a planet out as a planet file has it: `make_planet` reads it back."""
+    names = [*OWN, *(() if planet.given else (*DIRECT, *ORBIT))]
     values = {
         "name": planet.name,
         "ra": planet.ra_deg,
         "dec": planet.dec_deg,
-        **{name: getattr(planet, name) for name in LIMITS},
-        **{f"{name}_err": error for name, error in planet.errors.items()},
+        **{name: getattr(planet, name) for name in names},
+        **{f"{n}_err": planet.errors[n] for n in names if n in planet.errors},
+        **planet.given,
         "source": planet.source,
     }
+    if planet.dilutions:
+        values["dilution"] = {
+            key: number
+            for name, (share, error) in planet.dilutions.items()
+            for key, number in ((name, share), (f"{name}_err", error))
+        }
     return {
         name: value
         for name, value in values.items()

@@ -21,6 +21,8 @@ __all__ = ["Joint", "JointSolution", "fit_together"]
 MID, RADIUS = 0, 1  # places in `NAMES`
 ORBIT = (2, 3)
 LIMBS = (4, 5)
+SHARE = "dilution_sigma:"
+SHARE_SIGMAS = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +34,8 @@ class Joint:
     names : tuple of str
         Of the k parameters: those of `NAMES`, with ``:FILTER`` where each filter has its own, and
         ``mid:N`` (days from where the N-th light curve's own fit has it), or ``t0`` and ``period``
-        (days from the ephemeris given).
+        (days from the ephemeris given); and ``dilution_sigma:FILTER``, how many of its errors the
+        target's share of the light is off, where it has one.
     maps : tuple of (6, k) float arrays
         What each light curve's parameters are per unit of these.
     offsets : tuple of (6,) float arrays
@@ -52,19 +55,21 @@ class Joint:
         return np.asarray(self.maps[k] @ p + self.offsets[k])
 
     def residuals(self, p: np.ndarray) -> np.ndarray:
-        """Stack data and prior residuals, sigmas, (n + k,); p: (k,)."""
+        """Stack data and prior residuals, sigmas, (n + k + d,); p: (k,)."""
         parts = [
             one.residuals(self.theta(k, p))[: len(one.time)] for k, one in enumerate(self.problems)
         ]
-        return np.concatenate([*parts, self.priors.pulls(p)])
+        durations = self.problems[0].priors.duration_pulls(self.theta(0, p))
+        return np.concatenate([*parts, self.priors.pulls(p), durations])
 
     def jacobian(self, p: np.ndarray) -> np.ndarray:
-        """Differentiate the residuals, (n + k, k); p: (k,)."""
+        """Differentiate the residuals, (n + k + d, k); p: (k,)."""
         parts = [
-            jacobian(one, self.theta(k, p))[: len(one.time)] @ self.maps[k]
-            for k, one in enumerate(self.problems)
+            jacobian(one, self.theta(k, p)) @ self.maps[k] for k, one in enumerate(self.problems)
         ]
-        return np.vstack([*parts, np.diag(1 / self.priors.width)])
+        data = [part[: len(one.time)] for part, one in zip(parts, self.problems, strict=True)]
+        durations = parts[0][len(data[0]) + len(NAMES) :]
+        return np.vstack([*data, np.diag(1 / self.priors.width), durations])
 
     def log_probabilities(self, thetas: np.ndarray) -> np.ndarray:
         """Compute the log posterior of parameters (m, k), up to a constant: (m,).
@@ -76,6 +81,8 @@ class Joint:
         for k, one in enumerate(self.problems):
             own = thetas @ self.maps[k].T + self.offsets[k]
             chance += one.log_probabilities(own) + 0.5 * np.sum(one.priors.pulls(own) ** 2, axis=1)
+            if k == 0:
+                chance -= 0.5 * np.sum(one.priors.duration_pulls(own) ** 2, axis=1)
         return chance
 
 
@@ -142,6 +149,11 @@ def share(
         *(NAMES[RADIUS] + (f":{band}" if band else "") for band in radii),
         *(NAMES[k] for k in ORBIT),
         *(f"{NAMES[k]}:{band}" for band in bands for k in LIMBS),
+        *dict.fromkeys(
+            SHARE + band
+            for one, band in zip(solutions, filters, strict=True)
+            if radius_by_share(one)
+        ),
     )
     place = {name: k for k, name in enumerate(names)}
     maps, offsets = [], []
@@ -156,10 +168,24 @@ def share(
         for row, name in list(enumerate(NAMES))[1:]:
             key = f"{name}:{own[row]}" if own.get(row) or row in LIMBS else name
             matrix[row, place[key]] = 1.0
+        if by_share := radius_by_share(one):
+            matrix[RADIUS, place[SHARE + band]] = by_share
         maps.append(matrix)
         offsets.append(offset)
     problems = tuple(one.problem for one in solutions)
     return Joint(names, problems, tuple(maps), tuple(offsets), _shared(names, problems, maps))
+
+
+def radius_by_share(solution: Solution) -> float:
+    """Work out by how much Rp/R* is off where the target's share of the light is by its error.
+
+    What is seen is share times k^2: one night's light alone does not tell them apart, and the light
+    curves of one filter have the same other light in them.
+    """
+    planet = solution.problem.model.planet
+    if planet.dilution is None:
+        return 0.0
+    return float(solution.theta[RADIUS]) * planet.errors.get("dilution", 0.0) / planet.dilution / 2
 
 
 def _shared(
@@ -174,6 +200,8 @@ def _shared(
             column = int(np.argmax(matrix[row]))
             centre[column], width[column] = problem.priors.centre[row], problem.priors.width[row]
             lower[column], upper[column] = problem.priors.lower[row], problem.priors.upper[row]
+    shares = [k for k, name in enumerate(names) if name.startswith(SHARE)]
+    width[shares], lower[shares], upper[shares] = 1.0, -SHARE_SIGMAS, SHARE_SIGMAS
     return Priors(centre, width, lower, upper, problems[0].priors.notes)
 
 

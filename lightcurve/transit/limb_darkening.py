@@ -161,6 +161,14 @@ def limb_darkening_prior(
     return to_kipping(u1, u2), width, note
 
 
+def star_quadratic(
+    filter_name: str, teff_k: float = 5772.0, logg: float = 4.4, feh: float = 0.0
+) -> tuple[float, float]:
+    """Expect u1 and u2 of a star in a filter."""
+    shares, _ = band_shares(filter_name, teff_k)
+    return the_table().quadratic(shares, teff_k, logg, feh)
+
+
 def band_shares(filter_name: str | None, teff_k: float) -> tuple[dict[str, float], str]:
     """Tell which bands of the table a filter's light is made of, their shares, and words of it.
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.core.data import Planet
-from lightcurve.transit.ephemeris import impact_parameter, predict_transit
+from lightcurve.core.data import KnownDuration, Planet, Severity
+from lightcurve.transit.ephemeris import contact_duration, impact_parameter, predict_transit
 from lightcurve.transit.limb_darkening import limb_darkening_prior
 from lightcurve.transit.model import TransitModel
 
 A_RELATIVE = 0.05  # of a/R*, where the planet file gives no error
 B_ERROR = 0.10  # of the impact parameter, where it gives no error of the inclination
+LEAST_B_ERROR = 0.01
 MIN_WINDOW_DAYS = 0.02
 TAILS = 2.0  # degrees of freedom of Student's t: a size is known to a factor of three or so
 LOOSENINGS = 5
@@ -33,10 +34,28 @@ class Priors:
     lower: np.ndarray
     upper: np.ndarray
     notes: tuple[str, ...]  # where each came from
+    planet: Planet | None = None  # whose durations are known, where these tell its orbit
 
     def pulls(self, theta: np.ndarray) -> np.ndarray:
-        """Work out how many sigma parameters lie from the centre; 0 where there is no Gaussian."""
-        return (theta - self.centre) / self.width
+        """Work out how many sigma parameters, (..., 6), lie from what is expected: (..., 6 + d).
+
+        0 where there is no Gaussian; last come the d durations.
+        """
+        own = (theta - self.centre) / self.width
+        return np.concatenate([own, self.duration_pulls(theta)], axis=-1)
+
+    def duration_pulls(self, theta: np.ndarray) -> np.ndarray:
+        """Work out how many sigma the durations of parameters, (..., 6), are off: (..., d)."""
+        planet = self.planet
+        known = () if planet is None else planet.durations
+        if planet is None or not known:
+            return np.zeros((*theta.shape[:-1], 0))
+        rp, a, b = theta[..., 1], theta[..., 2], theta[..., 3]
+        off = [
+            (contact_duration(planet, rp=rp, a=a, b=b, inner=one.inner) - one.days) / one.err
+            for one in known
+        ]
+        return np.stack(off, axis=-1)
 
     def contain(self, theta: np.ndarray) -> np.ndarray:
         """Say which parameters, (..., 6), are possible: (...) bool array."""
@@ -56,19 +75,16 @@ def make_priors(planet: Planet, time: np.ndarray, filter_name: str | None = None
     window = max(5 * sigma, 0.75 * prediction.duration, MIN_WINDOW_DAYS)
     window = min(window, planet.period_days / 2)
     a, b = planet.a_over_rs, impact_parameter(planet)
-    a_err = planet.errors.get("a_over_rs") or A_RELATIVE * a
-    angle = planet.errors.get("inclination_deg")
-    sine = math.sin(math.radians(planet.inclination_deg))
-    b_err = max(a * sine * math.radians(angle), 0.01) if angle else B_ERROR
+    (a_err, a_note), (b_err, b_note) = _axis_prior(planet), _impact_prior(planet, b)
     q, q_width, limb_note = limb_darkening_prior(
         planet.teff_k, filter_name, logg=planet.logg, feh=planet.feh, errors=planet.errors
     )
     notes = (
         f"mid-time searched within {window * 1440:.0f} min of that of epoch {prediction.epoch}",
-        f"a/R* {a:.3f} +- {a_err:.3f}"
-        + ("" if planet.errors.get("a_over_rs") else " (5 % taken: the planet file has no error)"),
-        f"impact parameter {b:.3f} +- {b_err:.3f}"
-        + ("" if angle else " (0.1 taken: the planet file has no error of the inclination)"),
+        *(str(note) for note in planet.notes if note.severity is Severity.INFO),
+        a_note,
+        b_note,
+        *map(_duration_note, planet.durations),
         limb_note,
     )
     centre = np.array([prediction.mid, planet.rp_over_rs, a, b, q[0], q[1]])
@@ -78,7 +94,49 @@ def make_priors(planet: Planet, time: np.ndarray, filter_name: str | None = None
         lower=np.array([prediction.mid - window, 0.0, max(1.01, a / 3), 0.0, 0.0, 0.0]),
         upper=np.array([prediction.mid + window, MAX_RP, 3 * a, 1 + MAX_RP, 1.0, 1.0]),
         notes=notes,
+        planet=planet,
     )
+
+
+def _axis_prior(planet: Planet) -> tuple[float, str]:
+    """Tell one sigma of a/R*, infinite where only a duration tells it, and words of it."""
+    a, known = planet.a_over_rs, planet.errors.get("a_over_rs")
+    if "a_over_rs" in planet.free:
+        return math.inf, f"a/R* free, {a:.3f} to begin with"
+    spread = orbit_spread(planet)
+    error = math.hypot(known or A_RELATIVE * a, spread * a)
+    note = f"a/R* {a:.3f} +- {error:.3f}"
+    note += "" if known else " (5 % taken: the planet file has no error)"
+    wider = f", {100 * spread:.1f} % of it for the errors of eccentricity and omega"
+    return error, note + (wider if spread else "")
+
+
+def _impact_prior(planet: Planet, b: float) -> tuple[float, str]:
+    """Tell one sigma of the impact parameter, infinite where it may be any, and words of it."""
+    if "impact_parameter" in planet.free:
+        return math.inf, f"impact parameter free, {b:.3f} to begin with"
+    error, angle = planet.errors.get("impact_parameter"), planet.errors.get("inclination_deg")
+    if error is None and angle:
+        error = planet.a_over_rs * math.sin(math.radians(planet.inclination_deg))
+        error *= math.radians(angle)
+    note = "" if error else " (0.1 taken: the planet file has no error of the inclination)"
+    error = max(error, LEAST_B_ERROR) if error else B_ERROR
+    return error, f"impact parameter {b:.3f} +- {error:.3f}{note}"
+
+
+def _duration_note(known: KnownDuration) -> str:
+    which = "from second to third contact" if known.inner else "from first to fourth contact"
+    return f"duration {24 * known.days:.3f} +- {24 * known.err:.3f} h expected, {which}"
+
+
+def orbit_spread(planet: Planet) -> float:
+    """Tell how far, relative, errors of eccentricity and omega let durations be off."""
+    e, omega = planet.eccentricity, math.radians(planet.omega_deg)
+    e_err = planet.errors.get("eccentricity", 0.0)
+    along, round_ = 1 + e * math.sin(omega), 1 - e**2
+    by_e = math.sin(omega) / along + e / round_  # of the logarithm of along over the root of round_
+    by_omega = e * math.cos(omega) / along
+    return math.hypot(by_e * e_err, by_omega * math.radians(planet.errors.get("omega_deg", 0.0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,10 +235,10 @@ class Problem:
         return level, data - level * unit
 
     def residuals(self, theta: np.ndarray) -> np.ndarray:
-        """Stack data and prior residuals, (n + 6,) sigmas; very large where theta is impossible."""
+        """Stack data and prior residuals, (n + 6 + d,) sigmas; very large where impossible."""
         transit = self.model(theta) if self.priors.contain(theta) else None
         if transit is None or not np.isfinite(transit[0]):
-            return np.full(len(self.time) + len(theta), 1e3)
+            return np.full(len(self.time) + self.priors.pulls(theta).size, 1e3)
         return np.concatenate([self.solve(transit)[1], self.priors.pulls(theta)])
 
     def log_probabilities(self, thetas: np.ndarray) -> np.ndarray:

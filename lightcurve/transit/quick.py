@@ -145,7 +145,7 @@ def quick_fit(
     transit = None
     if planet is not None:
         shape = predicted_shape(planet, light_curve.bjd_tdb, exposure_s, filter_name)
-        share = share_of_target(planet, light_curve.dilution, dilution)
+        share = share_of_target(planet, light_curve.dilution, dilution, filter_name)
         transit = None if shape is None else _Transit(shape, share)
     return _lay_out(series, names, transit)
 
@@ -157,10 +157,13 @@ def curve_time(light_curve: LightCurve) -> np.ndarray:
 
 
 def share_of_target(
-    planet: Planet, measured: Dilution | None, asked: tuple[float, float] | None
+    planet: Planet,
+    measured: Dilution | None,
+    asked: tuple[float, float] | None,
+    filter_name: str | None,
 ) -> float:
     """Tell how much of the light is the target's, as the program's own fit takes it."""
-    share = diluted_as(planet, measured, asked)[0].dilution
+    share = diluted_as(planet, measured, asked, filter_name)[0].dilution
     return 1.0 if share is None else share
 
 

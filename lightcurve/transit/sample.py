@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from lightcurve.transit.problem import Priors
+from lightcurve.transit.problem import Priors, Problem
 
 if TYPE_CHECKING:
     import emcee
@@ -28,6 +28,8 @@ TINY = 1e-12  # of a variance, along what nothing moved in
 Log = Callable[[np.ndarray], np.ndarray]  # log probabilities of parameters, (m, k) to (m,)
 # Of walkers (n, k), with numpy's generator: places (n, k), and log q(from) - log q(to), (n,).
 Propose = Callable[[np.ndarray, np.random.RandomState], tuple[np.ndarray, np.ndarray]]
+AXIS = 2  # the place of a/R* in `lightcurve.transit.model.NAMES`; b comes next
+STEP = 1e-6
 
 
 class Sampled(Protocol):
@@ -148,6 +150,67 @@ def get_ready(
 def _later_half(chain: emcee.EnsembleSampler) -> np.ndarray:
     samples: np.ndarray = chain.get_chain(discard=chain.iteration // 2, flat=True)
     return samples
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByChord:
+    """A light curve's problem with the half chord of the transit in the place of a/R*.
+
+    Where nothing but the transit tells a/R*, that and the impact parameter b bend around each
+    other; the chord, sqrt((1 + k)^2 - b^2) / a, follows from the duration, whatever b is.
+    """
+
+    problem: Problem
+
+    @property
+    def priors(self) -> Priors:
+        """Bounds of the parameters; those of the chord are wide."""
+        own = self.problem.priors
+        lower, upper = own.lower.copy(), own.upper.copy()
+        lower[AXIS], upper[AXIS] = 0.0, 1.0
+        return replace(own, lower=lower, upper=upper)
+
+    def swap(self, theta: np.ndarray) -> np.ndarray:
+        """Put the chord for a/R* in parameters (..., 6), or a/R* for the chord; NaN for neither."""
+        swapped = theta.copy()
+        square = (1 + theta[..., 1]) ** 2 - theta[..., 3] ** 2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            swapped[..., AXIS] = np.sqrt(square) / theta[..., AXIS]
+        return swapped
+
+    def tangent(self, theta: np.ndarray) -> np.ndarray:
+        """Differentiate the swapped parameters by parameters, (6,): (6, 6)."""
+        sides = [self.swap(theta + sign * STEP * np.eye(len(theta))) for sign in (1, -1)]
+        return np.asarray((sides[0] - sides[1]).T / (2 * STEP))
+
+    def log_probabilities(self, chords: np.ndarray) -> np.ndarray:
+        """Compute the log posterior of parameters with a chord, (m, 6), up to a constant: (m,)."""
+        theta = self.swap(chords)
+        possible = np.isfinite(theta[:, AXIS]) & (theta[:, AXIS] > 0)
+        chance = np.full(len(chords), -np.inf)
+        volume = np.log(theta[possible, AXIS] / chords[possible, AXIS])
+        chance[possible] = self.problem.log_probabilities(theta[possible]) + volume
+        return chance
+
+
+def sample_orbit(
+    problem: Problem,
+    theta: np.ndarray,
+    covariance: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    max_steps: int,
+) -> Posterior:
+    """Sample one light curve as `sample_posterior`; by the chord where a/R* is free."""
+    if np.isfinite(problem.priors.width[AXIS]) and np.isfinite(problem.priors.width[AXIS + 1]):
+        return sample_posterior(problem, theta, covariance, rng=rng, max_steps=max_steps)
+    chord = ByChord(problem)
+    there = chord.tangent(theta)
+    swapped = chord.swap(theta)
+    found = sample_posterior(
+        chord, swapped, there @ covariance @ there.T, rng=rng, max_steps=max_steps
+    )
+    return replace(found, samples=chord.swap(found.samples))
 
 
 def make_chain(

@@ -117,7 +117,7 @@ def solve_transit(problem: Problem, first: np.ndarray | None = None) -> Solution
 
 
 def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
-    """Differentiate the residuals numerically, (n + 6, 6): central, one-sided at a bound."""
+    """Differentiate the residuals numerically, (n + 6 + d, 6): central, one-sided at a bound."""
     scale = _scales(problem)
     columns = []
     for k in range(len(theta)):
@@ -142,7 +142,7 @@ def covariance(solution: Solution) -> np.ndarray:
 
 def _scales(problem: Problem) -> np.ndarray:
     """Typical size of a change of each parameter."""
-    free = np.array([0.005, 0.01, 0.0, 0.0, 0.0, 0.0])
+    free = np.array([0.005, 0.01, 0.05 * problem.priors.centre[2], 0.1, 0.0, 0.0])
     return np.where(np.isfinite(problem.priors.width), problem.priors.width, free)
 
 

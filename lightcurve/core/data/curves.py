@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -454,8 +454,31 @@ class Motion:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownDuration:
+    """How long a transit takes, and its error: days; inner: from second to third contact."""
+
+    days: float
+    err: float
+    inner: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Planet:
-    """What is known of a transiting planet; errors are one sigma, ``None`` when not given."""
+    """What is known of a transiting planet.
+
+    Attributes
+    ----------
+    dilutions : mapping of str to (float, float)
+        By filter: share of the target in the light measured, and its error.
+    errors : mapping of str to float
+        One sigma, by name; of ``impact_parameter``, too, where that was given or worked out.
+    free : tuple of str
+        Which of ``a_over_rs`` and ``impact_parameter`` are told by `durations` alone.
+    given : mapping of str to float
+        What the shape was worked out from, errors too; empty where it was given as it is here.
+    notes : tuple of Note
+        How it was worked out, and what of the given values contradicts.
+    """
 
     name: str
     ra_deg: float
@@ -478,6 +501,18 @@ class Planet:
     g_mag: float | None = None  # of its star, as Gaia measures it
     errors: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
+    dilutions: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    free: tuple[str, ...] = ()
+    durations: tuple[KnownDuration, ...] = ()
+    given: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    def seen_in(self, filter_name: str | None) -> Planet:
+        """Take the dilution that it has in a filter, where that is known."""
+        if filter_name is None or filter_name not in self.dilutions:
+            return self
+        share, error = self.dilutions[filter_name]
+        return replace(self, dilution=share, errors={**self.errors, "dilution": error})
 
     @property
     def motion(self) -> Motion | None:

@@ -186,7 +186,9 @@ def _aperture(measurements: Measurements, aperture: Aperture, night: Observed) -
     if night.planet is not None:
         radius, blend = frame_radius(measurements, aperture), night.blend
         measured = None if blend is None else blend.share(radius)
-        share = share_of_target(night.planet, measured, night.settings.fit.dilution)
+        share = share_of_target(
+            night.planet, measured, night.settings.fit.dilution, night.filter_name
+        )
     return {
         "label": str(aperture),
         "kind": aperture.kind.value,
