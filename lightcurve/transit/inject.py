@@ -108,7 +108,8 @@ class Injector:
         rng = np.random.default_rng([self.seed, order.number])
         curve, exposure = self.noise.curve, self.noise.exposure_days
         planet = self.planet_of(order)
-        seen = diluted_as(planet, curve.dilution, self.settings.dilution)[0]
+        asked = self.settings.dilution
+        seen = diluted_as(planet, curve.dilution, asked, self.filter_name)[0]
         time = self.time
         theta = self.draw_truth(seen, rng)
         transit = TransitModel(time, seen, exposure)(theta)
