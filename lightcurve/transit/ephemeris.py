@@ -23,7 +23,6 @@ from lightcurve.transit.limb_darkening import WAVELENGTH_NM
 
 __all__ = [
     "MARGIN_SIGMA",
-    "REQUIRED",
     "central_depth",
     "dip_shape",
     "impact_parameter",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["KEYS", "LIMITS", "keys_in_markdown"]
+__all__ = ["KEYS", "LIMITS"]
 
 
 @dataclass(frozen=True, slots=True)
