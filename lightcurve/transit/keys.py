@@ -69,8 +69,8 @@ KEYS = (
         "pm_ra_mas_yr", "mas/yr", -2e4, 2e4, "proper motion, times cos dec; both or none", star=True
     ),
     Key("pm_dec_mas_yr", "mas/yr", -2e4, 2e4, "proper motion; both or none", star=True),
-    Key("parallax_mas", "mas", 0, 1e3, "", star=True),
-    Key("g_mag", "mag", -2, 25, "Gaia G", star=True),
+    Key("parallax_mas", "mas", 0, 1e3, "with the motion", star=True),
+    Key("g_mag", "mag", -2, 25, "Gaia G: for what `tonight` expects", star=True),
     Key("epoch_year", "", 1800, 2200, "of `ra` and `dec`; 2000 if not given", star=True),
 )
 LIMITS = {key.name: (key.low, key.high) for key in KEYS}
