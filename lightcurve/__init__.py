@@ -23,6 +23,8 @@ TYPE_CHECKING = False  # as type checkers know it; who runs the program need not
 if TYPE_CHECKING:
     from lightcurve.api import (
         export_run,
+        find_period,
+        find_variables,
         fit_transit,
         inject_transits,
         join_season,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         reduce_nights,
         reduce_survey,
         simulate_night,
+        time_minima,
         tune_run,
     )
     from lightcurve.core.data import (
@@ -93,6 +96,8 @@ __all__ = [
     "Verdict",
     "__version__",
     "export_run",
+    "find_period",
+    "find_variables",
     "fit_transit",
     "inject_transits",
     "join_season",
@@ -105,6 +110,7 @@ __all__ = [
     "reduce_nights",
     "reduce_survey",
     "simulate_night",
+    "time_minima",
     "tune_run",
 ]
 _HOMES = {
@@ -112,6 +118,7 @@ _HOMES = {
         *("export_run", "fit_transit", "join_season", "measure_night", "read_light_curve"),
         *("reduce_image", "reduce_night", "reduce_nights", "simulate_night"),
         *("inject_transits", "plan_tonight", "read_run", "reduce_survey", "tune_run"),
+        *("find_period", "find_variables", "time_minima"),
     ),
     "lightcurve.core.data": (
         *("Assumed", "CurveRecipe", "Finding", "LightCurve", "Measurements", "Note", "Parameter"),

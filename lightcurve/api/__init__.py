@@ -35,6 +35,16 @@ from lightcurve.tonight.story import Ahead, plan_ahead
 from lightcurve.tonight.transits import Limits
 from lightcurve.trust.story import INJECTIONS, Trust
 from lightcurve.trust.story import inject_transits as put_in
+from lightcurve.variables.story import (
+    FoundPeriod,
+    Minima,
+    Range,
+    Star,
+    Variables,
+    search_period,
+)
+from lightcurve.variables.story import find_variables as find_all
+from lightcurve.variables.story import time_minima as time_all
 
 AnyPath = str | PathLike[str]
 
@@ -459,6 +469,124 @@ def inject_transits(
         folder if out is None else Path(out),
         known=Known(exposure_s=exposure, filter=filter),
         injections=injections,
+        progress=progress or silent,
+    )
+
+
+def find_period(
+    tables: Sequence[AnyPath],
+    out: AnyPath = "lightcurve-period",
+    *,
+    shortest: float | None = None,
+    longest: float | None = None,
+    boxes: bool = True,
+    name: str = "",
+    place: tuple[float, float] | None = None,
+    choice: ColumnChoice | None = None,
+) -> FoundPeriod:
+    """Find the period of a variable star: ``lightcurve period``.
+
+    Parameters
+    ----------
+    tables : sequence of path-like
+        Run folders, folders of them, and tables.
+    shortest, longest : float, optional
+        Days; four cadences, and the whole span, when not given.
+    boxes : bool
+        Whether short eclipses are looked for by BLS, too.
+    name : str
+        Of the star.
+    place : tuple of float, optional
+        Right ascension and declination, degrees, where no run tells them.
+    choice : ColumnChoice, optional
+        Columns of tables whose names do not tell.
+
+    Returns
+    -------
+    FoundPeriod
+        With ``search.best``, ``search.others``, ``series`` and ``products``.
+
+    Raises
+    ------
+    LightcurveError
+        When there is nothing to read, too few points, or nothing varies.
+    """
+    paths = [Path(table) for table in tables]
+    star, limits = Star(choice, name, place), Range(shortest, longest)
+    return search_period(paths, Path(out), star, limits, boxes=boxes)
+
+
+def time_minima(
+    tables: Sequence[AnyPath],
+    out: AnyPath = "lightcurve-minimum",
+    *,
+    period: float | None = None,
+    epoch: float | None = None,
+    name: str = "",
+    place: tuple[float, float] | None = None,
+    choice: ColumnChoice | None = None,
+) -> Minima:
+    """Time the minima of a star: ``lightcurve minimum``.
+
+    Parameters
+    ----------
+    tables, name, place, choice
+        As for `find_period`.
+    period, epoch : float, optional
+        Of an eclipsing binary: days, and the time of a primary minimum.
+
+    Returns
+    -------
+    Minima
+        With ``minima``, ``new``, the ephemeris, and ``products``.
+
+    Raises
+    ------
+    LightcurveError
+        When there is nothing to read, or no minimum.
+    """
+    paths = [Path(table) for table in tables]
+    return time_all(paths, Path(out), Star(choice, name, place), period=period, t0=epoch)
+
+
+def find_variables(
+    runs: Sequence[AnyPath],
+    out: AnyPath = "lightcurve-variables",
+    *,
+    periods: bool = True,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Variables:
+    """Find the variables among all stars of a season: ``lightcurve variables``.
+
+    Parameters
+    ----------
+    runs : sequence of path-like
+        Folders of finished runs of one field, target and filter.
+    periods : bool
+        Whether periods of the candidates are looked for.
+    settings, **options
+        As for `reduce_night`; the options are those of ``lightcurve variables``.
+    progress : callable, optional
+        As for `reduce_night`.
+
+    Returns
+    -------
+    Variables
+        With ``searched.variables``, ``field``, ``known`` and ``products``.
+
+    Raises
+    ------
+    LightcurveError
+        When there is no run, or runs have no stars in common.
+    """
+    catalogs = settings_of_keywords("variables", settings, options).catalogs
+    return find_all(
+        [Path(run) for run in runs],
+        Path(out),
+        catalogs,
+        periods=periods,
         progress=progress or silent,
     )
 

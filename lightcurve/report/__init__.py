@@ -21,4 +21,5 @@ __all__ = [
     "style",
     "tonight",
     "trust",
+    "variables",
 ]

@@ -1,0 +1,76 @@
+"""From tables to period and minima: what is written, what is told, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import lightcurve as lc
+from lightcurve.core.errors import FitError, InputError
+from lightcurve.core.times import bjd_tdb, hjd_utc
+from sim_variable import contact, write_table
+
+T0, PERIOD, NOISE = 2459000.3, 0.4123, 0.006
+PLACE = (31.0, 46.7)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    rng = np.random.default_rng(6)
+    for day in (0, 1, 5, 12):
+        time = T0 + day + np.arange(-0.12, 0.12, 3 / 1440)
+        flux = contact((time - T0) / PERIOD) + rng.normal(0, NOISE, len(time))
+        write_table(folder / f"n{day}.csv", time, flux * (1 + 0.004 * day), NOISE)
+    return folder
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_minima_of_many_nights(tables, tmp_path) -> None:
+    found = lc.time_minima([tables], tmp_path, period=PERIOD, epoch=T0, place=PLACE)
+    assert len(found.minima) >= 4
+    half = (np.array([one.time for one in found.minima]) - T0) / PERIOD * 2
+    assert np.abs(half - np.rint(half)).max() < 0.01
+    rows = read(tmp_path / "minima.csv")
+    for row, number in zip(rows, np.rint(half), strict=True):
+        assert row["kind"] == ("secondary" if number % 2 else "primary")
+        assert abs(float(row["o_minus_c_minutes"])) < 5
+        # The light travels from the Sun's centre or the barycentre: seconds, beside TDB and UTC.
+        late = (float(row["time"]) - float(row["hjd_utc"])) * 86400
+        jd = float(row["time"])
+        assert late == pytest.approx(
+            float(bjd_tdb(jd, *PLACE, None) - hjd_utc(jd, *PLACE, None)) * 86400, abs=0.1
+        )
+    told = json.loads((tmp_path / "minima.json").read_text())
+    assert told["star"] == "n0.csv and 3 more"
+    assert (tmp_path / "figures" / "minima.png").stat().st_size > 10_000
+
+
+def test_the_period_of_many_nights(tables, tmp_path) -> None:
+    found = lc.find_period([tables], tmp_path, shortest=0.15, longest=3, boxes=False, name="AB Cyg")
+    best = found.search.best
+    assert abs(best.period - PERIOD) < 4 * best.error
+    told = json.loads((tmp_path / "period.json").read_text())
+    assert told["best"]["period_days"] == best.period
+    assert told["star"] == "AB Cyg"
+    assert told["levels"] == 4
+    folded = read(tmp_path / "folded.csv")
+    off = [float(row["rel_flux"]) - float(row["model"]) for row in folded]
+    assert np.std(off) < 2 * NOISE
+
+
+def test_what_cannot_be_is_refused(tables, tmp_path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        lc.find_period([tables / "none"], tmp_path)
+    flat = T0 + np.arange(0, 0.2, 0.002)
+    steady = np.random.default_rng(1).normal(1, NOISE, len(flat))
+    quiet = write_table(tmp_path / "q.csv", flat, steady, NOISE)
+    with pytest.raises(FitError, match="six sigma"):
+        lc.time_minima([quiet], tmp_path / "out")
