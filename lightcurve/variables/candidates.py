@@ -139,7 +139,9 @@ def summarise(found: Variables) -> dict[str, Result]:
     number = int(np.isfinite(searched.scatter).sum())
     once = sum(one.once for one in variables)
     periodic = sum(one.period is not None and one.period.found for one in variables)
-    told = f"{len(variables)} of {number} stars vary{f', {once} of them seen once' if once else ''}"
+    several = "candidate" if len(variables) == 1 else "candidates"
+    told = f"{len(variables)} {several} among {number} stars"
+    told += f", {once} of them seen once" if once else ""
     return {
         "target": Result("Variables", label="of"),
         "verdict": Result(len(variables), "", "found", told),
