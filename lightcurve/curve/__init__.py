@@ -5,6 +5,7 @@ __all__ = [
     "blend",
     "choose",
     "detrend",
+    "ensemble",
     "form",
     "named",
     "neb",

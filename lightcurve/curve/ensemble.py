@@ -16,6 +16,8 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.robust import MAD_TO_SIGMA
 from lightcurve.curve.weightings import BY_SCATTER, WEIGHTINGS, Weighed, weighted_mean
 
+__all__ = ["Ensemble", "build_ensemble", "relative_flux"]
+
 POINTS_PER_COLUMN = 5  # of the baseline: with fewer it would follow the noise
 MAX_DRIFT = 0.9  # of the star's level
 WILD_DRIFT = 3.0  # of what drifts differ by
@@ -52,9 +54,10 @@ def build_ensemble(
     weights: str = BY_SCATTER.name,
     baseline: np.ndarray | None = None,
 ) -> Ensemble:
-    """Join comparison stars, (n_frame, n_star) ADU at one aperture, into one.
+    """Join comparison stars at one aperture into one.
 
-    good: false leaves a measurement out; by default all that are finite and positive take part.
+    flux, flux_err: (n_frame, n_star) float arrays, ADU.
+    good: (n_frame, n_star) bool array, false leaves a measurement out; by default all that are finite and positive take part.
     weights: one of `lightcurve.curve.weightings.WEIGHTINGS`.
     baseline: (n_frame, k) design matrix, a constant first, of what each star may drift with
     against all together: that is taken off, so that it makes no step where a star comes or goes,
@@ -151,7 +154,9 @@ def relative_flux(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide stars by the ensemble; a member is divided by the ensemble without itself.
 
-    members: column of each star in the ensemble, -1 for a star that is no member (the default).
+    flux, flux_err: (n_frame, n_star) float arrays, ADU.
+    members: (n_star,) int array, column of each star in the ensemble, -1 for a star that is no
+        member (the default).
     Both results are over the median of the star's own curve; NaN where star or ensemble is missing.
     """
     relative, error = np.full(flux.shape, np.nan), np.full(flux.shape, np.nan)

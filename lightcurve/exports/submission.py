@@ -19,7 +19,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_text
 from lightcurve.core.flags import NO_POINT, count_flags
 
-__all__ = ["Detail"]
+__all__ = ["Detail", "file_word"]
 
 SOFTWARE = f"lightcurve {__version__}"
 JULIAN = (2_400_000.0, 2_500_000.0)  # 1858 to 2132: anything else is another time system

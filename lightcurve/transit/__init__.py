@@ -12,6 +12,7 @@ __all__ = [
     "model",
     "quality",
     "quick",
+    "red_noise",
     "sample",
     "smooth",
     "solve",

@@ -17,6 +17,8 @@ import numpy as np
 
 from lightcurve.core.data import StarCurves
 
+__all__ = ["find_red_noise"]
+
 MAX_POINTS = 600  # the covariance matrix grows with the square
 MIN_POINTS = 40
 AMPLITUDES = np.geomspace(0.1, 4.0, 20)  # of the white noise
@@ -63,6 +65,7 @@ def find_red_noise(
     as much room as all amplitudes together, errors came out too small on those that do), or as
     `stars`, (n, k), have it.
 
+    time, residuals, errors: (n,) float arrays, days, and the last two in one unit.
     design: (n, p), derivatives of the fitted model by its free parameters, in any units;
     trend: (n, k), those by parameters that priors hold to 0, in units of the priors' sigma;
     longest_days: longest correlation time looked for; the shortest is two cadences. None for fewer

@@ -9,7 +9,7 @@ import numpy as np
 
 from lightcurve.core.data import Planet
 
-__all__ = ["Ephemeris", "Times", "known_ephemeris"]
+__all__ = ["Ephemeris", "Times", "fit_ephemeris", "known_ephemeris"]
 
 RARELY = 0.05  # mid-times that scatter so much by chance: their errors are scaled
 

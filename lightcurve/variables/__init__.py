@@ -1,3 +1,3 @@
 """The story of variable stars: `story` first, its steps beside it."""
 
-__all__ = ["story"]
+__all__ = ["candidates", "products", "story"]

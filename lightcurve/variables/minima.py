@@ -27,8 +27,6 @@ from lightcurve.variables.shapes import (
     solve_linear,
 )
 
-__all__ = ["Minimum"]
-
 MIN_POINTS = 8  # in a minimum: six parameters, and something to tell the noise by
 SMOOTH_MINUTES = (6.0, 15.0, 40.0)  # over which neighbours are averaged to find minima
 SIGNIFICANT = 6.0  # sigma of such a mean, that a minimum is deep

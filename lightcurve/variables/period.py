@@ -30,8 +30,6 @@ from lightcurve.variables.shapes import (
     wave_terms,
 )
 
-__all__ = ["PeriodSearch", "Shape"]
-
 OVERSAMPLED = 5  # frequencies a width of a peak
 MOST_FREQUENCIES = 1_500_000
 MOST_BOXES = 60_000  # periods that boxes are tried at

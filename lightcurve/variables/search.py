@@ -12,8 +12,6 @@ from lightcurve.core.robust import MAD_TO_SIGMA, without_runs
 from lightcurve.variables.field import Compared, Field, compare_all, usual_of
 from lightcurve.variables.period import PeriodSearch, find_period
 
-__all__ = ["Sign"]
-
 MIN_POINTS = 15  # of a star
 MIN_STARS = 8  # of a field, that tell what is usual there
 CONVINCING = 5.0  # sigma of the field's stars

@@ -161,10 +161,12 @@ def time_minima(
 
     Parameters
     ----------
-    paths, star
+    paths : sequence of Path
         As for `search_period`.
     out : Path
         Gets minima.csv, minima.json, figures/minima.png and run.log.
+    star : Star, optional
+        What the user says.
     period, t0 : float, optional
         Of an eclipsing binary, days and the time of a primary minimum, of the tables' time scale:
         primary and secondary minima are told, and O-C.
