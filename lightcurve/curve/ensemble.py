@@ -57,7 +57,8 @@ def build_ensemble(
     """Join comparison stars at one aperture into one.
 
     flux, flux_err: (n_frame, n_star) float arrays, ADU.
-    good: (n_frame, n_star) bool array, false leaves a measurement out; by default all that are finite and positive take part.
+    good: (n_frame, n_star) bool array, false leaves a measurement out; by default all that are
+        finite and positive take part.
     weights: one of `lightcurve.curve.weightings.WEIGHTINGS`.
     baseline: (n_frame, k) design matrix, a constant first, of what each star may drift with
     against all together: that is taken off, so that it makes no step where a star comes or goes,
