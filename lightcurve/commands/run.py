@@ -33,9 +33,11 @@ def run(
     Example: lightcurve run NIGHT --target HAT-P-32 --planet hatp32b.toml --index INDEX.fits
     """
     from lightcurve.core.data import Figures
-    from lightcurve.core.processes import LOADED, warm_to_draw
+    from lightcurve.core.processes import LOADED, warm_beside, warm_to_draw
 
-    if settings.figures is not Figures.NONE and settings.workers != 1:
+    if settings.workers != 1 and settings.figures is Figures.NONE:
+        warm_beside(*LOADED)
+    elif settings.workers != 1:
         warm_to_draw(*LOADED, "lightcurve.night.figures")
     with LINE.show("starting"):  # imports take a while
         from lightcurve.night.nights import reduce_nights

@@ -22,7 +22,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
-__all__ = ["LOADED", "divide", "ready_with", "spread", "usable", "warm", "warm_to_draw"]
+__all__ = [
+    "LOADED", "divide", "ready_with", "spread", "usable", "warm", "warm_beside", "warm_to_draw",
+]  # fmt: skip
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,8 +35,12 @@ BROKEN = (EOFError, OSError)  # what a pipe says whose other end is no more
 # does, and none of them has a word to say.
 NOT_THEIRS = {"SIGINT", "SIGTERM", "SIGHUP"}
 FORKS = sys.platform == "linux"
-# What measures frames; what saving figures and their contours would load in each process else.
-LOADED = ("lightcurve.night.workers", "scipy.ndimage", "scipy.spatial", "sep")
+# What measures frames and makes a curve of them; what saving figures and their contours would load
+# in each process else.
+LOADED = (
+    *("lightcurve.night.workers", "lightcurve.curve.choose"),
+    *("scipy.ndimage", "scipy.spatial", "sep"),
+)
 DRAWING = (
     *("matplotlib.backends.backend_agg", "matplotlib.figure"),
     *("PIL.JpegImagePlugin", "contourpy"),
@@ -167,13 +173,18 @@ def warm(*modules: str) -> bool:
     return True
 
 
+def warm_beside(*modules: str) -> None:
+    """Begin to load modules, as `warm`, where there are processors for more than this process."""
+    if usable() > 1:
+        warm(*modules)
+
+
 def warm_to_draw(*modules: str) -> None:
     """Begin to load modules that draw figures, where there are processors to draw several at once.
 
     Heard the first time alone, as `warm`.
     """
-    if usable() > 1:
-        warm(*DRAWING, *modules)
+    warm_beside(*DRAWING, *modules)
 
 
 def ready_with(module: str, wanted: int | None = None) -> int:

@@ -6,11 +6,15 @@ The check star has no vote. Frames and points that deserve a flag get it, and no
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from lightcurve.core.algebra import one_thread
 from lightcurve.core.data import Aperture, LightCurve, Measurements, StarRole, Style
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import UNUSABLE, count_flags
+from lightcurve.core.processes import divide
 from lightcurve.core.settings import Settings
 from lightcurve.curve.aperture import Slice, list_apertures, take_aperture
 from lightcurve.curve.blend import Blend
@@ -42,6 +46,7 @@ def choose_curve(
     in_transit: np.ndarray | None = None,
     dip: np.ndarray | None = None,
     blend: Blend | None = None,
+    processes: int = 1,
 ) -> LightCurve:
     """Choose aperture, comparison stars and check star, and form the light curve with its recipe.
 
@@ -60,6 +65,8 @@ def choose_curve(
         and mid-time decide, without it that of the level.
     blend : Blend, optional
         The target and the stars near it: an aperture counts by how much of a depth it leaves.
+    processes : int
+        That try apertures, where they stand ready: `lightcurve.core.processes.ready_with`.
 
     Raises
     ------
@@ -68,12 +75,24 @@ def choose_curve(
     """
     apertures = list_apertures(measurements, follow_seeing=settings.apertures.style != Style.AIJ)
     search = prepare_search(measurements, settings, in_transit=in_transit, dip=dip, blend=blend)
-    options = [option for aperture in apertures for option in try_aperture(search, aperture)]
+    tried = {id(one): found for one, found in divide(apertures, _Tried(search), processes)}
+    options = [option for aperture in apertures for option in tried[id(aperture)]]
     if not options:
         msg = f"no light curve: {_why_none(search)}"
         raise FitError(msg)
     best = min(options, key=lambda option: option.error)
     return form_curve(search, best)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What a process does with an aperture; the search, which is large, travels once."""
+
+    search: Search
+
+    def __call__(self, aperture: Aperture) -> list[Option]:
+        with one_thread():
+            return try_aperture(self.search, aperture)
 
 
 def try_aperture(search: Search, aperture: Aperture) -> list[Option]:

@@ -26,6 +26,7 @@ from lightcurve.core.data import (
 )
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.flags import Flag
+from lightcurve.core.processes import ready_with
 from lightcurve.core.settings import Settings
 from lightcurve.curve.blend import Blend
 from lightcurve.curve.choose import choose_curve
@@ -230,7 +231,10 @@ def choose_for(
     """Choose the curve that is worth most for the transit that is predicted, or for the level."""
     planet, in_transit = target.planet, predicted_transit(target, measurements)
     dip = None if planet is None else dip_shape(planet, measurements.bjd_tdb)
-    curve = choose_curve(measurements, settings, in_transit=in_transit, dip=dip, blend=blend)
+    curve = choose_curve(
+        measurements, settings, in_transit=in_transit, dip=dip, blend=blend,
+        processes=ready_with(choose_curve.__module__, settings.workers),
+    )  # fmt: skip
     if (told := judge_errors(curve)).severity is Severity.WARNING:
         log.warning("%s", told)
     return curve

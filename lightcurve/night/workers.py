@@ -19,7 +19,7 @@ from lightcurve.core.algebra import one_thread
 from lightcurve.core.data import FrameResult, FrameStatus
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.files import file_state
-from lightcurve.core.processes import spread, usable, warm
+from lightcurve.core.processes import ready_with, spread, usable, warm
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.planes import stored_in
@@ -33,9 +33,9 @@ __all__ = ["dask_client"]
 log = logging.getLogger(__name__)
 FRAMES_PER_TASK = 4
 # What a process needs is loaded in a second, for all where they are forked: it must have some to do
-# to be worth it. A small frame costs its stars, a large one its bytes; both were measured on one
-# core of a middling machine.
-SECONDS_PER_WORKER = 1.5
+# to be worth it, and less where one to fork them from is ready. A small frame costs its stars, a
+# large one its bytes; both were measured on one core of a middling machine.
+SECONDS_PER_WORKER, SECONDS_PER_FORK = 1.5, 0.4
 SECONDS_PER_FRAME, SECONDS_PER_BYTE = 0.012, 1.2e-9
 CLUSTER_TIMEOUT_S = 15.0
 DIED = "the process that measured it died, twice (out of memory?); try --workers 1"
@@ -131,12 +131,14 @@ def worth(paths: Sequence[Path]) -> int:
     """Count the processes that are worth starting.
 
     paths: frames to measure.
-    One for each second and a half of work, and not more than this process may have processors.
+    One for each second and a half of work, or less of it where they stand ready, and not more than
+    this process may have processors.
     """
     cubes = {stored_in(path) for path in paths}.difference(paths)  # each is read once in all
     size = sum(path.stat().st_size for path in (*paths, *cubes) if path.is_file())
     seconds = SECONDS_PER_FRAME * len(paths) + SECONDS_PER_BYTE * size
-    return max(1, min(usable(), int(seconds / SECONDS_PER_WORKER)))
+    each = SECONDS_PER_FORK if ready_with(__name__) > 1 else SECONDS_PER_WORKER
+    return max(1, min(usable(), int(seconds / each)))
 
 
 def _tasks(paths: Sequence[Path], workers: int) -> Work:

@@ -251,6 +251,9 @@ def styled_figure(
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             _settle(figure, layout)
+            figure.set_dpi(dpi)
+            layout.execute(figure)
+            figure.set_layout_engine("none")  # else all is drawn twice, first to lay it out
             try:
                 figure.savefig(path, dpi=dpi, metadata=FORMATS[kind])
             except OSError as error:

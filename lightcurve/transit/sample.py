@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -213,6 +217,34 @@ def sample_orbit(
     return replace(found, samples=chord.swap(found.samples))
 
 
+@cache
+def load_emcee() -> ModuleType:
+    """Load emcee without its move by kernel densities, which loads all of scipy.stats: 0.3 s.
+
+    Whoever asks emcee for that move has it nonetheless.
+    """
+    name = "emcee.moves.kde"
+    if name in sys.modules:
+        return import_module("emcee")
+    sys.modules[name] = ModuleType(name)
+    vars(sys.modules[name])["KDEMove"] = None
+    try:
+        emcee = import_module("emcee")
+    finally:
+        del sys.modules[name]
+    of_moves = vars(emcee.moves)
+    del of_moves["KDEMove"]
+
+    def late(wanted: str) -> object:
+        if wanted == "KDEMove":
+            return import_module(name).KDEMove
+        msg = f"module 'emcee.moves' has no attribute {wanted!r}"
+        raise AttributeError(msg)
+
+    of_moves["__getattr__"] = late
+    return emcee
+
+
 def make_chain(
     log_probabilities: Log, n: int, k: int, *, seen: np.ndarray | None = None
 ) -> emcee.EnsembleSampler:
@@ -224,12 +256,13 @@ def make_chain(
 
     log_probabilities: of many parameters at once, (m, k) to (m,). seen: (s, k), samples.
     """
-    import emcee
-
-    moves: list[tuple[emcee.moves.Move, float]] = [(emcee.moves.DEMove(), 1 - LEAPS)]
+    loaded = load_emcee()
+    moves: list[tuple[emcee.moves.Move, float]] = [(loaded.moves.DEMove(), 1 - LEAPS)]
     if seen is not None:
-        moves.append((emcee.moves.MHMove(_leaps(seen)), LEAPS))
-    chain = emcee.EnsembleSampler(n, k, log_probabilities, moves=moves, vectorize=True)
+        moves.append((loaded.moves.MHMove(_leaps(seen)), LEAPS))
+    chain: emcee.EnsembleSampler = loaded.EnsembleSampler(
+        n, k, log_probabilities, moves=moves, vectorize=True
+    )
     chain.log_prob_fn = log_probabilities  # as it is: emcee's wrapper prints what stops it
     return chain
 
@@ -257,10 +290,9 @@ def _leaps(seen: np.ndarray) -> Propose:
 
 def make_start(walkers: np.ndarray, rng: np.random.Generator) -> emcee.State:
     """Start with walkers, (w, k); numpy's legacy generator, which emcee draws from, is ours."""
-    import emcee
-
-    state = np.random.RandomState(rng.integers(2**32, dtype=np.uint32))
-    return emcee.State(walkers, random_state=state.get_state())
+    random = np.random.RandomState(rng.integers(2**32, dtype=np.uint32))
+    state: emcee.State = load_emcee().State(walkers, random_state=random.get_state())
+    return state
 
 
 def draw_normal(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lightcurve.core import processes
 from lightcurve.core.data import FrameResult
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import file_state
@@ -89,16 +90,20 @@ def test_a_frame_that_could_not_be_read_is_tried_again(scene, tmp_path: Path) ->
         assert workers.measure_night((late,), scene.recipe, store)[0].status == "measured"
 
 
-def test_processes_are_started_where_they_are_worth_it(tmp_path: Path) -> None:
+def test_processes_are_started_where_they_are_worth_it(tmp_path: Path, monkeypatch) -> None:
     small, large = tmp_path / "small", tmp_path / "large"
     small.write_bytes(b"1")
     with large.open("wb") as file:
         file.truncate(33_000_000)  # a hole: no byte is written
     usable = len(os.sched_getaffinity(0))
+    monkeypatch.setattr(processes, "_loaded", [])
     assert workers.worth([small] * 142) == 1  # a night of small frames takes two seconds
     assert workers.worth([small] * 1000) == min(8, usable)
     assert workers.worth([large] * 20) == 1
     assert workers.worth([large] * 300) == min(10, usable)
+    monkeypatch.setattr(processes, "_loaded", list(processes.LOADED))
+    assert workers.worth([small] * 142) == min(4, usable)
+    assert workers.worth([small] * 30) == 1
 
 
 @pytest.mark.parametrize(

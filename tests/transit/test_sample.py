@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -89,3 +92,15 @@ def test_what_stops_a_chain_is_passed_on_without_a_word(capsys):
     with pytest.raises(KeyboardInterrupt):
         chain.run_mcmc(np.random.default_rng(1).standard_normal((8, 2)), 2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_emcee_is_whole_for_others_and_loads_no_statistics_for_us() -> None:
+    code = (
+        "import sys; from lightcurve.transit.sample import load_emcee; load_emcee()\n"
+        "import emcee\n"
+        "assert 'scipy.stats' not in sys.modules\n"
+        "assert emcee.moves.KDEMove().get_proposal\n"
+        "from emcee.moves import KDEMove; from emcee.moves.kde import KDEMove as again\n"
+        "assert KDEMove is again and not hasattr(emcee.moves, 'another')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
