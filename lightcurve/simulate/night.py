@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import numpy as np
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import FrameKind
 from lightcurve.core.errors import InputError
+from lightcurve.core.processes import divide, ready_with
 from lightcurve.core.progress import Progress, silent
 from lightcurve.simulate.dialects import DIALECTS, Shot, make_header
 from lightcurve.simulate.observatory import Conditions, Night, SimCamera
@@ -199,9 +201,10 @@ def simulate_night(
     wcs = [
         _moved(w, _off(night.wcs_error_px, for_headers)) if header_wcs else None for w in scene.wcs
     ]
-    frames = enumerate(for_lights.spawn(night.n_frames))
-    shown = (progress or silent)(frames, "simulating the night", night.n_frames)
-    lights = tuple(_light(write, scene, k, wcs[k], each) for k, each in shown)
+    frames = list(enumerate(for_lights.spawn(night.n_frames)))
+    made = divide(frames, _Lights(write, scene, wcs), ready_with(__name__))
+    shown = (progress or silent)(made, "simulating the night", night.n_frames)
+    lights = tuple(path for _, path in sorted((k, path) for (k, _), path in shown))
     truth = _truth(target, scene, lights, calibrations)
     write_truth(folder, truth)
     return truth
@@ -227,6 +230,19 @@ def _truth(
         x=scene.x,
         y=scene.y,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lights:
+    """What a process does with the number of a light frame and its generator."""
+
+    write: _Writer
+    scene: Scene
+    wcs: Sequence[WCS | None]
+
+    def __call__(self, frame: tuple[int, np.random.Generator]) -> Path:
+        k, rng = frame
+        return _light(self.write, self.scene, k, self.wcs[k], rng)
 
 
 def _light(write: _Writer, scene: Scene, k: int, wcs: WCS | None, rng: np.random.Generator) -> Path:
