@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from lightcurve.calib.combine import Combined
 from lightcurve.core.data import Frame
@@ -138,8 +139,6 @@ def bad_columns(
     n_sigma: robust scatters of the column medians about lines through `WINDOW` of them; least:
     smallest deviation that counts, in units of `image`.
     """
-    from scipy.ndimage import median_filter
-
     lines = image.T if axis == 0 else image
     # Every so many pixels along a column give its median well enough, several times sooner.
     lines = lines[:, :: max(lines.shape[1] // _COLUMN_SAMPLES, 1)]
@@ -147,7 +146,8 @@ def bad_columns(
     deviation = _from_lines(medians)
     limit = max(n_sigma * robust_scatter(deviation, about=0.0), least)
     # In a ramp, as some amplifiers begin with, each lies between its neighbours: none is odd.
-    ramp = np.abs(medians - median_filter(medians, size=WINDOW, mode="nearest"))
+    around = sliding_window_view(np.pad(medians, WINDOW // 2, "edge"), WINDOW)
+    ramp = np.abs(medians - np.median(around, axis=1))
     return np.minimum(deviation, ramp) > limit
 
 
@@ -157,7 +157,7 @@ def _from_lines(values: np.ndarray) -> np.ndarray:
     A median of those around would lag behind where they rise or fall, most at the ends.
     """
     n = min(WINDOW, values.size)
-    windows = np.lib.stride_tricks.sliding_window_view(values, n)
+    windows = sliding_window_view(values, n)
     x = np.arange(n)
     i, j = np.triu_indices(n, 1)
     slope = np.zeros((len(windows), 1))

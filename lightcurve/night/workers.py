@@ -6,7 +6,6 @@ result is kept as it comes.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
@@ -205,6 +204,8 @@ def dask_client(address: str) -> Iterator[Any]:
 
     Raises InputError where Dask is not installed, or no scheduler answers at the address.
     """
+    import asyncio
+
     try:
         from distributed import Client
     except ImportError as error:
