@@ -197,7 +197,7 @@ def _on_cluster(queue: Sequence[NightRow], do: ReduceNight, client: Any) -> Iter
     log.info("%d workers of the cluster reduce", len(client.scheduler_info()["workers"]))
     try:
         nights = {client.submit(do, night, pure=False): night for night in queue}
-        for future in as_completed(nights):
+        for future in as_completed(nights, loop=client.loop):
             try:
                 yield future.result()
             except KilledWorker:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightcurve.core import dates, times
+from lightcurve.core.coordinates import unit_vectors
 from lightcurve.core.data import Site
 from lightcurve.core.times import only_julian_dates
 from lightcurve.frames.clocks import check_cadence
@@ -106,6 +107,23 @@ def test_bjd_and_hjd_agree_with_astropy(astropy_truth: dict[str, np.ndarray]) ->
 def test_altitude_agrees_with_astropy(astropy_truth: dict[str, np.ndarray]) -> None:
     found = times.altitude_deg(astropy_truth["jd"], RA, DEC, SITE)
     assert np.abs(found - astropy_truth["altitude"]).max() * 3600 < 40  # aberration and UT1
+
+
+def test_utc_and_the_zenith_are_found_from_the_other_side(
+    astropy_truth: dict[str, np.ndarray],
+) -> None:
+    jd, n = astropy_truth["jd"], len(astropy_truth["jd"])
+    many = times.utc_from_bjd(astropy_truth["bjd"], np.full(n, RA), np.full(n, DEC), SITE)
+    assert np.abs(many - jd).max() * 86400 < 1e-4
+    assert times.utc_from_bjd(astropy_truth["bjd"][3], RA, DEC, SITE) == pytest.approx(
+        jd[3], abs=1e-9
+    )
+    day = jd[7] + np.linspace(-0.5, 0.5, 9)
+    sine = times.zenith(day, SITE) @ unit_vectors(RA, DEC)
+    assert np.abs(np.degrees(np.arcsin(sine)) - times.altitude_deg(day, RA, DEC, SITE)).max() < 5e-4
+    turn = times.hour_angle_deg(float(jd[7]), RA, DEC, SITE)
+    apart = turn - (times.sidereal_deg(jd[7], SITE) - RA)  # precession of some years
+    assert abs((apart + 180) % 360 - 180) < 0.5
 
 
 def test_leap_seconds() -> None:

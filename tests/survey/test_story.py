@@ -15,6 +15,7 @@ from lightcurve.core.errors import InputError, Why
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.night.demo import write_planet
 from lightcurve.night.store import open_store
+from lightcurve.night.workers import dask_client
 from lightcurve.season.nights import find_tables, of_planet
 from lightcurve.survey import story
 from lightcurve.survey.find import find_nights, look_into
@@ -208,6 +209,30 @@ def test_a_night_that_kills_its_process_is_told() -> None:
         (outcome,) = story._in_pool([night("a")], ReduceNight(Settings(), Path()), 1)
     assert outcome.night.state == State.FAILED
     assert outcome.night.reason
+
+
+def done(one: NightRow) -> Outcome:
+    """Stand in for the reduction of a night."""
+    return Outcome(replace(one, state=State.DONE), (CurveRow(one.folder, "", one.run, State.DONE),))
+
+
+# What Dask's own threads leave behind at their end is not ours to mend.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_cluster_reduces_each_night_once() -> None:
+    from distributed import LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None,
+            protocol="tcp://", host="127.0.0.1",
+        ) as cluster,
+        dask_client(cluster.scheduler_address) as client,
+    ):  # fmt: skip
+        queue = [night(str(k)) for k in range(9)]
+        outcomes = list(story._on_cluster(queue, done, client))
+    assert sorted(one.night.folder for one in outcomes) == [row.folder for row in queue]
+    assert {one.night.state for one in outcomes} == {State.DONE}
 
 
 def test_a_season_takes_the_planet_of_a_survey(tmp_path: Path) -> None:
