@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from lightcurve.catalogs.known_planets import the_table
+from lightcurve.catalogs.known_planets import KnownPlanet, the_table
 from lightcurve.core.constants import DAY_S, UNIX_ZERO_JD
 from lightcurve.core.data import Planet, Site
 from lightcurve.core.dates import jd_from_iso
@@ -21,6 +22,7 @@ from lightcurve.setup.planet_table import find_known
 from lightcurve.tonight.sky import evening_of
 from lightcurve.transit.ephemeris import make_planet
 
+log = logging.getLogger(__name__)
 FILES = {".toml", ".json", ".yaml", ".yml"}
 
 
@@ -51,14 +53,24 @@ def find_planets(names: Sequence[str]) -> tuple[tuple[Planet, ...], str]:
     """
     if not names:
         table = the_table()
-        known = table.planets.values()
-        return tuple(make_planet(one.values, one.name) for one in known), table.origin
+        known = [planet for one in table.planets.values() if (planet := _possible(one)) is not None]
+        if lost := len(table.planets) - len(known):
+            log.warning("%d planets of the table have values that cannot be: left out", lost)
+        return tuple(known), table.origin
     found: dict[str, Planet] = {}
     for name in names:
         for planet in _named(name):
             found[planet.name] = planet
     sources = dict.fromkeys(planet.source for planet in found.values())
     return tuple(found.values()), "; ".join(sources)
+
+
+def _possible(known: KnownPlanet) -> Planet | None:
+    """Check the values of a known planet; None where one of them cannot be."""
+    try:
+        return make_planet(known.values, known.name)
+    except InputError:
+        return None
 
 
 def _named(name: str) -> list[Planet]:

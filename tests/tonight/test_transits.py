@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from lightcurve.catalogs.known_planets import the_table
 from lightcurve.core import times
 from lightcurve.core.coordinates import unit_vectors
 from lightcurve.core.data import Planet, Site
@@ -16,6 +17,7 @@ from lightcurve.core.dates import jd_from_iso
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
 from lightcurve.frames.location import parse_site
+from lightcurve.tonight import places
 from lightcurve.tonight.places import find_evening, find_planets
 from lightcurve.tonight.precision import Noise, Promise, by_photons
 from lightcurve.tonight.sky import NightSky, evening_of, look_up
@@ -207,6 +209,16 @@ def test_all_known_planets_of_a_night() -> None:
     assert all(one.share >= 0.5 and one.first < one.last for one in found)
     some = find_planets(("hat-p-32b", "WASP-12"))[0]
     assert {planet.name for planet in some} == {"HAT-P-32 b", "WASP-12 b"}
+
+
+def test_a_known_planet_with_values_that_cannot_be_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = the_table()
+    wrong = replace(table.planets["wasp12b"], values={"name": "WASP-12 b", "period_days": -1.0})
+    planets = {"hatp32b": table.planets["hatp32b"], "wasp12b": wrong}
+    monkeypatch.setattr(places, "the_table", lambda: replace(table, planets=planets))
+    assert [planet.name for planet in find_planets(())[0]] == ["HAT-P-32 b"]
 
 
 @pytest.mark.parametrize(
