@@ -224,7 +224,7 @@ def test_a_cluster_reduces_each_night_once() -> None:
 
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None,
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0",
             protocol="tcp://", host="127.0.0.1",
         ) as cluster,
         dask_client(cluster.scheduler_address) as client,
