@@ -20,6 +20,7 @@ from lightcurve.transit import shape
 from lightcurve.transit.discs import occult
 from lightcurve.transit.keys import LIMITS, SHAPE_KEYS
 from lightcurve.transit.limb_darkening import WAVELENGTH_NM
+from lightcurve.transit.orbit import contacts
 
 __all__ = [
     "MARGIN_SIGMA",
@@ -223,8 +224,8 @@ def predict_transit(planet: Planet, bjd_tdb: float) -> Prediction:
     if "t0_bjd_tdb" in errors or "period_days" in errors:
         error = math.hypot(errors.get("t0_bjd_tdb", 0.0), epoch * errors.get("period_days", 0.0))
     duration, inner = transit_duration(planet), transit_duration(planet, inner=True)
-    half = duration / 2
-    return Prediction(epoch, mid, error, mid - half, mid + half, duration, inner)
+    first, last = contacts(planet, planet.rp_over_rs, duration)
+    return Prediction(epoch, mid, error, mid + first, mid + last, duration, inner)
 
 
 def transit_duration(planet: Planet, *, inner: bool = False) -> float:
@@ -334,6 +335,7 @@ def dip_shape(planet: Planet, bjd_tdb: np.ndarray) -> np.ndarray:
     transit = predict_transit(planet, float(np.nanmedian(bjd_tdb)))
     if not transit.duration > 0:
         return np.zeros(len(bjd_tdb))
-    since_contact = transit.duration / 2 - np.abs(bjd_tdb - transit.mid)
+    middle = (transit.ingress + transit.egress) / 2
+    since_contact = transit.duration / 2 - np.abs(bjd_tdb - middle)
     depth = since_contact / transit.ingress_duration
     return np.clip(np.nan_to_num(depth), 0.0, 1.0)

@@ -22,6 +22,7 @@ from lightcurve.transit.ephemeris import impact_parameter
 from lightcurve.transit.fit import diluted_as
 from lightcurve.transit.limb_darkening import from_kipping
 from lightcurve.transit.model import supersample_factor
+from lightcurve.transit.orbit import projected_distance
 from lightcurve.transit.problem import MAX_RP, make_priors
 from lightcurve.transit.trend import says_something
 
@@ -34,7 +35,6 @@ MAX_ROUNDS, MAX_HALVINGS = 60, 30
 CONVERGED, NEAR_ENOUGH = 1e-10, 1e-3  # errors of mid-time and radius together
 ROUNDING = 1e-12  # of chi2
 FAR = 0.1  # errors
-KEPLER_ROUNDS = 12
 FINE = 400
 OF_TRANSIT = 2  # parameters
 
@@ -280,34 +280,6 @@ class _Trial:
             by_mid=(first - b * second / c) / a, by_rp=second / c, left=math.hypot(first, second),
             mid_err=math.hypot(1 / a, b / (a * c)), rp_err=abs(1 / c),
         )  # fmt: skip
-
-
-def projected_distance(shape: Shape, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of planet and star on the sky, and its change by time: stellar radii, and a day.
-
-    since: (n,) float array, days since mid-transit (as batman has it: conjunction). Infinite where
-    the planet is behind the star.
-    """
-    e, omega = shape.eccentricity, math.radians(shape.omega_deg)
-    motion, root = 2 * math.pi / shape.period_days, math.sqrt(1 - e**2)
-    half = math.sqrt((1 - e) / (1 + e)) * math.tan((math.pi / 2 - omega) / 2)
-    first = 2 * math.atan(half)
-    mean = motion * since + first - e * math.sin(first)
-    anomaly = mean + e * np.sin(mean)
-    for _ in range(KEPLER_ROUNDS if e else 0):
-        anomaly -= (anomaly - e * np.sin(anomaly) - mean) / (1 - e * np.cos(anomaly))
-    # In the plane of the orbit, towards periastron and across; and their changes.
-    along, across = np.cos(anomaly) - e, root * np.sin(anomaly)
-    pace = motion / (1 - e * np.cos(anomaly))
-    along_by_time, across_by_time = -np.sin(anomaly) * pace, root * np.cos(anomaly) * pace
-    cosine, sine = math.cos(omega), math.sin(omega)
-    x, y = along * cosine - across * sine, along * sine + across * cosine
-    vx = along_by_time * cosine - across_by_time * sine
-    vy = along_by_time * sine + across_by_time * cosine
-    tilt = math.cos(math.radians(shape.inclination_deg))
-    z = np.hypot(x, y * tilt)
-    change = (x * vx + y * vy * tilt**2) / np.maximum(z, 1e-15)
-    return np.where(y > 0, shape.a_over_rs * z, np.inf), shape.a_over_rs * change
 
 
 def _columns(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from lightcurve.core.data import Planet
 from lightcurve.core.errors import InputError
@@ -114,6 +115,38 @@ def test_duration_is_where_the_model_leaves_one(ecc, inclination):
     # Winn's formula is itself an approximation for eccentric orbits.
     tolerance = 2e-5 if ecc == 0 else 2e-3
     assert transit_duration(planet) == pytest.approx(np.ptp(inside), abs=tolerance)
+
+
+@pytest.mark.parametrize(("ecc", "omega"), [(0.1, 200.0), (0.3, 0.0), (0.5, 140.0)])
+def test_contacts_of_an_eccentric_orbit_are_those_of_newtons_law(ecc, omega):
+    """Integrated from conjunction on, both ways, without Kepler's equation."""
+    planet = _planet(
+        eccentricity=ecc, omega_deg=omega, a_over_rs=9.0, inclination_deg=86.5, rp_over_rs=0.1
+    )
+    w, tilt = np.radians([omega, planet.inclination_deg])
+    anomaly, pull = np.pi / 2 - w, (2 * np.pi / planet.period_days) ** 2 * 9.0**3
+    distance = 9.0 * (1 - ecc**2) / (1 + ecc * np.cos(anomaly))
+    # From periastron; y along the line of sight at conjunction is found by turning by omega.
+    place = distance * np.array([np.cos(anomaly), np.sin(anomaly)])
+    speed = np.sqrt(pull / (9.0 * (1 - ecc**2)))
+    start = [*place, -speed * np.sin(anomaly), speed * (ecc + np.cos(anomaly))]
+
+    def fall(_, state):
+        return [*state[2:], *(-pull * state[:2] / np.hypot(*state[:2]) ** 3)]
+
+    def touches(_, state):
+        across = state[0] * np.cos(w) - state[1] * np.sin(w)
+        along = state[0] * np.sin(w) + state[1] * np.cos(w)
+        return np.hypot(across, along * np.cos(tilt)) - 1.1
+
+    times = [
+        solve_ivp(fall, (0, end), start, events=touches, rtol=1e-10, atol=1e-10).t_events[0][0]
+        for end in (-0.2, 0.2)
+    ]
+    found = predict_transit(planet, planet.t0_bjd_tdb)
+    assert found.ingress - found.mid == pytest.approx(times[0], abs=1e-5)
+    assert found.egress - found.mid == pytest.approx(times[1], abs=1e-5)
+    assert abs(sum(times)) > 2e-4  # a circular orbit's are half a minute off
 
 
 def test_no_transit_has_no_duration():

@@ -1,5 +1,5 @@
 // The light that a planet takes from its star: the twin of `transit/discs.py`, where the
-// mathematics is told, and of `projected_distance` in `transit/quick.py`.
+// mathematics is told, and of `projected_distance` in `transit/orbit.py`.
 
 const discs = (() => {
   const APART = 1e-9;
