@@ -44,10 +44,26 @@ COLUMNS = {
 }
 # It does not tell the epoch of its places: they are Gaia DR2's, as GJ 1214 and TRAPPIST-1 show.
 EPOCH_YEAR = 2015.5
-OTHERS = ("pl_name", "ra", "dec", "pl_tranmid_systemref", "pl_orbsmax", "pl_radj", "st_rad")
+OTHERS = ("pl_name", "ra", "dec", "pl_tranmid_systemref")
+# What stands in for a value that it lacks: of several sets the first that is there. Those of one
+# row are from many papers, so that no more are taken than are needed.
+STAND_INS: dict[str, tuple[dict[str, str], ...]] = {
+    "rp_over_rs": (
+        {"radius_jupiter": "pl_radj", "radius_sun": "st_rad"},
+        {"depth_percent": "pl_trandep"},
+    ),
+    "a_over_rs": (
+        {"semi_major_axis_au": "pl_orbsmax", "radius_sun": "st_rad"},
+        {"density_g_cm3": "st_dens"},
+        {"mass_sun": "st_mass", "radius_sun": "st_rad"},
+        {"duration_hours": "pl_trandur"},
+    ),
+    "inclination_deg": ({"impact_parameter": "pl_imppar"}, {"duration_hours": "pl_trandur"}),
+}
+EXTRA = sorted({c for sets in STAND_INS.values() for one in sets for c in one.values()})
+NEEDED = ("period_days", "t0_bjd_tdb", "rp_over_rs", "a_over_rs")
 ADVICE = "give --planet FILE"
 MAX_PLANETS = 50_000
-AU_SOLAR_RADII, JUPITER_SOLAR_RADII = 215.032, 0.10276  # IAU 2015 nominal
 UTC_SCALE_DAYS = 70 / DAY_S  # an epoch that does not name TDB may be off by so much
 
 
@@ -125,30 +141,33 @@ def _values(row: Mapping[str, Any], source: str) -> tuple[dict[str, Any], list[s
     """Turn a row into values of a planet file, and name those that it lacks."""
     notes = [source]
     values = {"name": row["pl_name"], "ra": row["ra"], "dec": row["dec"]}
-    for name, column in COLUMNS.items():
+    values |= _with_errors(row, COLUMNS)
+    if values.keys() & {"pm_ra_mas_yr", "pm_dec_mas_yr"}:
+        values["epoch_year"] = EPOCH_YEAR
+        notes.append(f"place taken to be of epoch {EPOCH_YEAR}")
+    lacks = [name for name in NEEDED if name not in values]
+    for name, sets in STAND_INS.items():
+        there = [one for one in sets if all(row.get(c) is not None for c in one.values())]
+        if name not in values and there:
+            values |= _with_errors(row, there[0])
+            lacks = [other for other in lacks if other != name]
+    scale = str(row.get("pl_tranmid_systemref") or "")
+    if "t0_bjd_tdb" in values and not ("BJD" in scale.upper() and "TDB" in scale.upper()):
+        values["t0_bjd_tdb_err"] = math.hypot(values.get("t0_bjd_tdb_err", 0.0), UTC_SCALE_DAYS)
+        notes.append(f"epoch in {scale or 'unnamed'} time, taken as BJD_TDB to 70 s")
+    return values | {"source": "; ".join(notes)}, lacks
+
+
+def _with_errors(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    """Take values, by their names in a planet file, with their errors out of a row."""
+    values = {}
+    for name, column in columns.items():
         if row.get(column) is not None:
             values[name] = row[column]
             error = _error(row, column)
             if error is not None:
                 values[f"{name}_err"] = error
-    if values.keys() & {"pm_ra_mas_yr", "pm_dec_mas_yr"}:
-        values["epoch_year"] = EPOCH_YEAR
-        notes.append(f"place taken to be of epoch {EPOCH_YEAR}")
-    star = row.get("st_rad")
-    derived = {
-        "a_over_rs": ("pl_orbsmax", AU_SOLAR_RADII, "orbit and star"),
-        "rp_over_rs": ("pl_radj", JUPITER_SOLAR_RADII, "radii of planet and star"),
-    }
-    for name, (column, unit, what) in derived.items():
-        if name not in values and row.get(column) and star:
-            values[name] = row[column] * unit / star
-            notes.append(f"{name} from {what}")
-    scale = str(row.get("pl_tranmid_systemref") or "")
-    if "t0_bjd_tdb" in values and not ("BJD" in scale.upper() and "TDB" in scale.upper()):
-        values["t0_bjd_tdb_err"] = math.hypot(values.get("t0_bjd_tdb_err", 0.0), UTC_SCALE_DAYS)
-        notes.append(f"epoch in {scale or 'unnamed'} time, taken as BJD_TDB to 70 s")
-    missing = [n for n in list(COLUMNS)[:5] if n not in values]
-    return values | {"source": "; ".join(notes)}, missing
+    return values
 
 
 def _error(row: Mapping[str, Any], column: str) -> float | None:
@@ -178,8 +197,9 @@ def _ask(where: str, settings: CatalogSettings, max_rows: int) -> list[dict[str,
     """Ask for the planets of which something holds, in SQL."""
     server = settings.servers.get(SERVER.name, SERVER.address)
     link = Link(server, settings.timeout_s, max_rows)
-    errors = [f"{column}err{k}" for column in COLUMNS.values() for k in (1, 2)]
-    wanted = [*OTHERS, *COLUMNS.values(), *errors]
+    numbers = [*COLUMNS.values(), *EXTRA]
+    errors = [f"{column}err{k}" for column in numbers for k in (1, 2)]
+    wanted = [*OTHERS, *numbers, *errors]
     adql = f"SELECT {','.join(wanted)} FROM {TABLE} WHERE {where}"  # noqa: S608  (quotes doubled)
     try:
         table = read_votable(ask(link, adql), TITLE)

@@ -31,13 +31,14 @@ from lightcurve.core.coordinates import parse_coordinates
 from lightcurve.core.errors import CatalogError, InputError
 from lightcurve.core.settings import CatalogSettings
 from lightcurve.transit.ephemeris import lacking
-from lightcurve.transit.keys import LIMITS
+from lightcurve.transit.keys import KEYS, LIMITS
 
 __all__ = ["find_known", "refresh"]
 
 log = logging.getLogger(__name__)
 EPHEMERIS = ("period_days", "period_days_err", "t0_bjd_tdb", "t0_bjd_tdb_err")
-SHAPE = ("a_over_rs", "inclination_deg", "eccentricity", "omega_deg")
+SIZE = {"rp_over_rs", "radius_jupiter", "radius_sun", "depth_percent"}
+SHAPE = tuple(key.name for key in KEYS if key.shapes and key.name not in SIZE)
 CLOCKED = f"{TITLE}, ephemeris of {CLOCK}"
 FIRST = ("name", "ra", "dec", *EPHEMERIS)
 DECIMALS = {"t0_bjd_tdb": 6, "period_days": 9, "ra": 5, "dec": 5}
@@ -179,7 +180,8 @@ def _joined(row: dict[str, Any] | None, clock: dict[str, Any] | None) -> dict[st
     if not row:  # not there, or refused
         return {**clock, "source": CLOCK}
     # A shape is of one fit: half of it from the one and half from the other would be of none.
-    whole = row.keys() >= {"a_over_rs", "inclination_deg"}
+    path = {"a_over_rs", "inclination_deg"}
+    whole = row.keys() >= path or not clock.keys() >= path
     theirs = {*EPHEMERIS, *(() if whole else (n + end for n in SHAPE for end in ("", "_err")))}
     rest = {name: value for name, value in row.items() if name not in theirs}
     source = str(row["source"]).replace(TITLE, CLOCKED, 1)

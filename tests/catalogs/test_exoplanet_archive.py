@@ -77,14 +77,23 @@ def test_an_unknown_planet_is_none_and_a_star_is_not_asked_for(archive):
     assert len(archive.asked) == 1
 
 
-def test_ratios_are_worked_out_and_told():
-    row = {**ROW, "pl_ratror": None, "pl_ratdor": None, "pl_tranmid_systemref": "HJD"}
-    values = planet_values(row, "archive")
-    assert values["rp_over_rs"] == pytest.approx(0.1508, rel=0.01)
-    assert values["a_over_rs"] == pytest.approx(6.05, rel=0.01)
-    assert "radii of planet and star" in values["source"]
+def test_what_it_lacks_is_worked_out_of_what_it_has():
+    bare = {**ROW, "pl_ratror": None, "pl_ratdor": None, "pl_tranmid_systemref": "HJD"}
+    values = planet_values(bare, "archive")
+    planet = make_planet(values, "archive")
+    assert planet.rp_over_rs == pytest.approx(0.1508, rel=0.01)
+    assert planet.a_over_rs == pytest.approx(6.05, rel=0.01)
+    assert any("radius_jupiter and radius_sun" in note.text for note in planet.notes)
     assert "epoch in HJD time" in values["source"]
     assert values["t0_bjd_tdb_err"] > 69 / 86400
+    row = {**bare, "pl_orbincl": None, "pl_trandur": 3.12, "pl_orbsmax": None, "pl_radj": None}
+    candidate = make_planet(planet_values({**row, "pl_trandep": 2.2}, "archive"), "archive")
+    assert candidate.free == ("a_over_rs", "impact_parameter")
+    assert candidate.rp_over_rs == pytest.approx(0.1508, rel=0.1)
+    # Values of many papers do not all go into one planet.
+    assert "duration_hours" not in planet_values({**ROW, "pl_trandur": 3.12}, "archive")
+    with pytest.raises(CatalogError, match="lacks rp_over_rs, a_over_rs"):
+        planet_values({**row, "pl_trandur": None}, "archive")
 
 
 def test_a_planet_without_an_epoch_says_so():
