@@ -51,6 +51,9 @@ def _values(row: dict[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {
         ours: float(row[theirs]) if row.get(theirs) else None for ours, theirs in THEIRS.items()
     }
+    if values["a_over_rs"] is None or values["inclination_deg"] is None:  # a duration stands in
+        found = {"duration_hours": "duration_hours", "duration_hours_err": "duration_err_hours"}
+        values |= {o: float(row[t]) if row.get(t) else None for o, t in found.items()}
     if doubt := scale_error_days(row["time_reference"]):
         values["t0_bjd_tdb_err"] = math.hypot(values["t0_bjd_tdb_err"] or 0.0, doubt)
     return {"name": row["planet_name"], "source": TITLE, **values}

@@ -182,12 +182,17 @@ def _laid_out(
     angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
     columns = (known["rp"], axis, angle, known["e"], known["omega"], b)
     drawn = dict(zip((*names, "impact_parameter"), columns, strict=True))
-    # What is given keeps its digits.
-    found = {name: float(known.get(name, drawn[name])[0]) for name in names}
+    found = {name: float(drawn[name][0]) for name in names}
+    given = {name: float(known[name][0]) for name in names if name in known}
+    found |= {name: v for name, v in given.items() if math.isclose(v, found[name], rel_tol=1e-9)}
     loose = {*free, *(["inclination_deg"] if free else [])}
     spreads = {name: _spread(column) for name, column in drawn.items() if name not in loose}
     told = {name: error for name, error in spreads.items() if error > 0 and name not in known}
-    told |= {name: error for name, error in errors.items() if name in drawn}
+    told |= {
+        n: error
+        for n, error in errors.items()
+        if n in drawn and n not in loose - {"inclination_deg"}
+    }
     if {"a_over_rs", "inclination_deg"} <= known.keys():
         told.pop("impact_parameter", None)  # that of the inclination counts
     durations = tuple(

@@ -44,6 +44,7 @@ def in_the_archive(values: Mapping[str, Any]) -> dict[str, Any]:
         "pl_name": "name", "ra": "ra", "dec": "dec", "pl_orbper": "period_days",
         "pl_tranmid": "t0_bjd_tdb", "pl_ratror": "rp_over_rs", "pl_ratdor": "a_over_rs",
         "pl_orbincl": "inclination_deg", "st_teff": "teff_k", "st_logg": "logg",
+        "pl_trandur": "duration_hours",
     }  # fmt: skip
     row = {name: values.get(ours) for name, ours in theirs.items()}
     return row | {"pl_tranmid_systemref": "BJD-TDB", "pl_ratdorerr1": 0.1, "pl_ratdorerr2": -0.3}

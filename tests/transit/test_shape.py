@@ -178,6 +178,14 @@ def test_a_duration_that_no_star_of_that_size_has_is_believed():
     assert "a_over_rs" in planet.free
 
 
+def test_an_axis_that_is_not_believed_is_not_used():
+    planet = _planet(**SIZE, a_over_rs=8.75, a_over_rs_err=0.2, duration_hours=6.0)
+    assert 24 * transit_duration(planet) == pytest.approx(6.0)
+    assert planet.a_over_rs < 5
+    assert planet.free == ("a_over_rs", "impact_parameter")
+    assert "a_over_rs" not in planet.errors
+
+
 @pytest.mark.parametrize(
     "values",
     [
