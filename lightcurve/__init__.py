@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         find_period,
         find_variables,
         fit_transit,
+        follow_star,
         inject_transits,
         join_season,
         measure_night,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from lightcurve.night.reduced import Night
     from lightcurve.season.story import Season
     from lightcurve.simulate.to_order import Simulated
+    from lightcurve.space.story import SpaceRun
     from lightcurve.survey.story import Survey
     from lightcurve.tonight.story import Ahead
     from lightcurve.trust.story import Trust
@@ -89,6 +91,7 @@ __all__ = [
     "Settings",
     "Severity",
     "Simulated",
+    "SpaceRun",
     "StarPlan",
     "Survey",
     "TransitFit",
@@ -99,6 +102,7 @@ __all__ = [
     "find_period",
     "find_variables",
     "fit_transit",
+    "follow_star",
     "inject_transits",
     "join_season",
     "measure_night",
@@ -115,6 +119,7 @@ __all__ = [
 ]
 _HOMES = {
     "lightcurve.api": (
+        "follow_star",
         *("export_run", "fit_transit", "join_season", "measure_night", "read_light_curve"),
         *("reduce_image", "reduce_night", "reduce_nights", "simulate_night"),
         *("inject_transits", "plan_tonight", "read_run", "reduce_survey", "tune_run"),
@@ -131,6 +136,7 @@ _HOMES = {
     "lightcurve.night.reduced": ("Night",),
     "lightcurve.season.story": ("Season",),
     "lightcurve.simulate.to_order": ("Simulated",),
+    "lightcurve.space.story": ("SpaceRun",),
     "lightcurve.survey.story": ("Survey",),
     "lightcurve.tonight.story": ("Ahead",),
     "lightcurve.trust.story": ("Trust",),

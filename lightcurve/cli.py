@@ -40,6 +40,7 @@ VERBS = (
     *("run", "plan", "watch", "image", "stack", "inspect", "calibrate", "solve", "measure", "fit"),
     *(
         "season",
+        "space",
         "trust",
         "survey",
         "tonight",

@@ -27,6 +27,8 @@ from lightcurve.season.story import Season
 from lightcurve.season.story import join_season as join_curves
 from lightcurve.simulate.request import request_of
 from lightcurve.simulate.to_order import Simulated, simulate_request
+from lightcurve.space.story import SpaceRun
+from lightcurve.space.story import follow_star as follow_files
 from lightcurve.survey.story import Survey
 from lightcurve.survey.story import reduce_survey as reduce_many
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
@@ -587,6 +589,48 @@ def find_variables(
         Path(out),
         catalogs,
         periods=periods,
+        progress=progress or silent,
+    )
+
+
+def follow_star(
+    files: Sequence[AnyPath],
+    out: AnyPath = "lightcurve-space",
+    *,
+    flux: str = "",
+    error: str = "",
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> SpaceRun:
+    """Take a star's light curves from files of TESS, Kepler or K2: ``lightcurve space``.
+
+    Parameters
+    ----------
+    files : sequence of path-like
+        Light-curve and pixel files, cut-outs of full frames, folders of them; or the star's name.
+    flux, error : str
+        Columns, where others than the usual ones are meant.
+    settings, **options
+        As for `reduce_night`; the options are those of ``lightcurve space``, such as ``planet``.
+    progress : callable, optional
+        As for `reduce_night`.
+
+    Returns
+    -------
+    SpaceRun
+        With ``curves``, ``planet``, ``season`` (None where no transit shows) and ``products``.
+
+    Raises
+    ------
+    LightcurveError
+        When nothing can be read, or it is of several stars.
+    """
+    return follow_files(
+        [str(file) for file in files],
+        settings_of_keywords("space", settings, options),
+        Path(out),
+        ColumnChoice(flux=flux, error=error),
         progress=progress or silent,
     )
 

@@ -66,11 +66,11 @@ def season(
         tables, settings, out, told, depth_by_filter=depth_by_filter, sample=sample, progress=bar
     )
     if not json:
-        _tell(joined)
+        tell_season(joined)
     print_products("Season", joined.products, json=json, verbose=verbose)
 
 
-def _tell(joined: Season) -> None:
+def tell_season(joined: Season) -> None:
     """Show the mid-times, and what is not among them."""
     from lightcurve.season.tables import mid_time_rows
 

@@ -16,6 +16,7 @@ __all__ = [
     "quality",
     "season",
     "serve",
+    "space",
     "stack",
     "stars",
     "style",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -245,9 +245,15 @@ def _read(table: Path, planet: Planet, told: Told) -> tuple[LightCurve, dict[str
 
 
 def _parts(curve: LightCurve, planet: Planet, label: str) -> list[tuple[str, LightCurve]]:
-    """Cut a light curve into its transits, each labelled with its epoch; or leave it whole."""
-    cut = cut_transits(curve, planet)
-    return [(f"{label}{EPOCH}{one}", part) for one, part in cut.items()] or [(label, curve)]
+    """Cut a light curve into its transits, each labelled with its epoch; or leave it whole.
+
+    What was assumed of it is told with the first.
+    """
+    parts = [(f"{label}{EPOCH}{one}", part) for one, part in cut_transits(curve, planet).items()]
+    if not parts or curve.source is None:
+        return parts or [(label, curve)]
+    bare = replace(curve.source, notes=())
+    return [parts[0], *((name, replace(part, source=bare)) for name, part in parts[1:])]
 
 
 def _fit(

@@ -17,6 +17,8 @@ from lightcurve.frames.pixels import plain_file
 from lightcurve.tables.missions import spoilt_by_bits
 from lightcurve.tables.pixel_file import PixelFile, has_pixels, read_pixels
 
+__all__ = ["is_fits", "open_fits"]
+
 MAGIC = b"SIMPLE  ="
 # Of times, exposure and crowding, and of which star it is
 CARDS = (

@@ -58,6 +58,7 @@ __all__ = [
     "CIVIL",
     "ColumnChoice",
     "check_table",
+    "curve_of_table",
     "is_ours",
     "open_table",
     "read_curve",
@@ -156,7 +157,7 @@ def read_curve(
         table = open_table(path, choice.columns)
         if any_scale:
             choice = _of_any_scale(table, choice)
-        return _curve_of_table(table, choice, star)
+        return curve_of_table(table, choice, star)
 
 
 def open_table(path: str | Path, columns: Sequence[str] = ()) -> AijTable:
@@ -192,10 +193,10 @@ def is_ours(path: str | Path, choice: ColumnChoice) -> bool:
     return choice == ColumnChoice() and not is_fits(Path(path)) and is_lightcurve(path)
 
 
-def _curve_of_table(
-    table: AijTable, choice: ColumnChoice, star: tuple[float, float] | None
+def curve_of_table(
+    table: AijTable, choice: ColumnChoice, star: tuple[float, float] | None = None
 ) -> LightCurve:
-    """Make a light curve of a table; see `read_curve`."""
+    """Make a light curve of a table that was read; all else as `read_curve`."""
     notes = list(table.unusable)
     check_table(table)
     bjd, jd, time_name = _times(table, choice, notes, star)

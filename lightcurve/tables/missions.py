@@ -14,6 +14,8 @@ from lightcurve.core.table_text import parse_numbers
 from lightcurve.core.words import COLUMNS
 from lightcurve.tables.time_kinds import FIRST_CCD, SOON, kind_of_name
 
+__all__ = ["BY_BITS", "MISSIONS", "mission_told"]
+
 # In BKJD Kepler's last point is 3591, in BTJD the first of TESS 1325.
 ONLY_KEPLER, ONLY_TESS = 1300.0, 3600.0
 FIRST_IN_TDB = 5.0  # version of Kepler's files; those before call UTC TDB (STScI, 2013)

@@ -14,6 +14,8 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.table_text import parse_numbers
 from lightcurve.phot.stamps import Stamp, StampCurve, gaussian_share, measure_stamps
 
+__all__ = ["PixelFile"]
+
 LEAST, MOST_SIDE, MOST_ROWS = 3, 300, 2_000_000  # pixels, pixels, cadences
 IN_APERTURE = 2  # bit of the extension APERTURE
 WIDTHS = np.geomspace(0.3, 3.0, 40)  # sigma of a star, pixels, one of which FLFRCSAP tells

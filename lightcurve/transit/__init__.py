@@ -14,6 +14,7 @@ __all__ = [
     "quick",
     "red_noise",
     "sample",
+    "search",
     "smooth",
     "solve",
     "times",

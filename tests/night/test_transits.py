@@ -19,7 +19,7 @@ SETTINGS = Settings.model_validate({"fit": {"sample": False}})
 
 @pytest.fixture(scope="module")
 def sector():
-    return observe(11, cadence_s=600.0, late={1001: 0.004})
+    return observe(11, cadence_s=900.0, days=10.0, late={1001: 0.004}, gap=False)
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,8 @@ class Sector:
     def epochs(self) -> np.ndarray:
         """Of the transits whose middle it has."""
         epoch = (self.bjd_tdb - self.planet.t0_bjd_tdb) / self.planet.period_days
-        return np.unique(np.round(epoch[np.abs(epoch - np.round(epoch)) < 0.002])).astype(int)
+        near = 0.6 * self.cadence_s / 86400 / self.planet.period_days
+        return np.unique(np.round(epoch[np.abs(epoch - np.round(epoch)) < near])).astype(int)
 
 
 def observe(

@@ -17,7 +17,7 @@ LEVEL, OTHERS = 5000.0, 0.25  # e/s of the star, and the neighbour's share of it
 
 @pytest.fixture(scope="module")
 def sector():
-    return observe(7, cadence_s=900.0)
+    return observe(7, cadence_s=1200.0, days=14.0)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_times_of_cut_outs_become_the_stars_own(layout, sector, tmp_path):
 
 
 def test_a_roll_of_k2_is_taken_out(tmp_path):
-    sector = observe(8, "K2", cadence_s=1765.4637, days=40.0)
+    sector = observe(8, "K2", cadence_s=1765.4637, days=20.0)
     path = write_pixels(tmp_path / "k2.fits", sector)
     slope = np.linspace(0.9, 1.1, 11)[None, None, :]  # the sensitivity of the columns
     with fits.open(path, mode="update") as hdus:
