@@ -27,6 +27,7 @@ CAMPAIGNS = {
     "tables",
     "purity",
     "season",
+    "space",
     "stops",
     "survey",
     "verdicts",

@@ -196,7 +196,7 @@ def is_ours(path: str | Path, choice: ColumnChoice) -> bool:
 def curve_of_table(
     table: AijTable, choice: ColumnChoice, star: tuple[float, float] | None = None
 ) -> LightCurve:
-    """Make a light curve of a table that was read; all else as `read_curve`."""
+    """Make a light curve of a table that was read; all else, and InputError, as `read_curve`."""
     notes = list(table.unusable)
     check_table(table)
     bjd, jd, time_name = _times(table, choice, notes, star)

@@ -21,7 +21,7 @@ OFFLINE = {"catalogs": {"offline": True}}
 
 @pytest.fixture(scope="module")
 def sector():
-    return observe(21, cadence_s=1800.0, days=10.0, gap=False)
+    return observe(21, cadence_s=900.0, days=10.0, gap=False)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_the_light_curve_that_is_written_is_read_again(run):
     expected = 1 - (1 - own.curve.flux[own.good]) / share  # without the neighbour's light
     np.testing.assert_allclose(again.flux[own.good], expected, rtol=2e-6)
     assert again.dilution is None
-    assert again.source.exposure_s == pytest.approx(1800, rel=1e-4)
+    assert again.source.exposure_s == pytest.approx(900, rel=1e-4)
     assert again.source.filter == "TESS"
 
 
