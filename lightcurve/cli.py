@@ -47,6 +47,7 @@ VERBS = (
         "period",
         "minimum",
         "variables",
+        "magnitudes",
         "export",
         "tune",
         "plot",

@@ -39,13 +39,17 @@ from lightcurve.trust.story import INJECTIONS, Trust
 from lightcurve.trust.story import inject_transits as put_in
 from lightcurve.variables.story import (
     FoundPeriod,
+    Magnitudes,
     Minima,
     Range,
     Star,
+    Submitter,
+    Transformation,
     Variables,
     search_period,
 )
 from lightcurve.variables.story import find_variables as find_all
+from lightcurve.variables.story import measure_magnitudes as tie_magnitudes
 from lightcurve.variables.story import time_minima as time_all
 
 AnyPath = str | PathLike[str]
@@ -631,6 +635,59 @@ def follow_star(
         settings_of_keywords("space", settings, options),
         Path(out),
         ColumnChoice(flux=flux, error=error),
+        progress=progress or silent,
+    )
+
+
+def measure_magnitudes(
+    runs: Sequence[AnyPath],
+    out: AnyPath = "lightcurve-magnitudes",
+    *,
+    transform: tuple[float, float] | None = None,
+    target_colour: float | None = None,
+    name: str = "",
+    observer_code: str = "",
+    camera: str = "CCD",
+    chart: str = "",
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Magnitudes:
+    """Bring light curves onto a standard system: ``lightcurve magnitudes``.
+
+    Parameters
+    ----------
+    runs : sequence of path-like
+        Folders of finished runs of one star and filter.
+    transform : tuple of float, optional
+        Colour term of the observer's own, and its error.
+    target_colour : float, optional
+        Of the star, where the catalogue has none.
+    name, observer_code, camera, chart : str
+        For the AAVSO, whose file is written where there is a code.
+    settings, **options
+        As for `reduce_night`; the options are those of ``lightcurve magnitudes``.
+    progress : callable, optional
+        As for `reduce_night`.
+
+    Returns
+    -------
+    Magnitudes
+        With ``tied``, ``field`` and ``products``.
+
+    Raises
+    ------
+    LightcurveError
+        When there is no run, no catalogue has the band, or too few standards are among the stars.
+    """
+    term, error = transform or (None, 0.0)
+    return tie_magnitudes(
+        [Path(run) for run in runs],
+        settings_of_keywords("magnitudes", settings, options),
+        Path(out),
+        Transformation(term, error, target_colour),
+        Submitter(observer_code, camera, chart),
+        name=name,
         progress=progress or silent,
     )
 

@@ -1,3 +1,3 @@
 """Files to submit, one module a format."""
 
-__all__ = ["ades", "export", "formats", "submission"]
+__all__ = ["aavso", "aavso_extended", "ades", "export", "formats", "submission"]

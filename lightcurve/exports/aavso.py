@@ -30,6 +30,8 @@ from lightcurve.exports.submission import (
     usable_points,
 )
 
+__all__ = ["CAMERA", "filter_code"]
+
 FILTER_CODES = {
     "Rc": "R", "Ic": "I", "up": "SU", "gp": "SG", "rp": "SR", "ip": "SI", "zp": "SZ", "zs": "ZS",
     "Clear": "CV", "C": "CV", "L": "CV", "Ha": "HA", "Hac": "HAC", "Y": "Y",
@@ -93,7 +95,7 @@ CAMERA = Detail(
 def filter_code(name: str) -> str:
     """Translate a filter's name into the AAVSO's code.
 
-    name: normalised name; a code is passed on.
+    name: normalised name; a code is passed on. Raises InputError for one without a code.
     """
     code = FILTER_CODES.get(name, name)
     if code not in CODES:

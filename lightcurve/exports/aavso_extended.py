@@ -6,6 +6,8 @@ https://www.aavso.org/aavso-extended-file-format
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -24,7 +26,10 @@ from lightcurve.exports.submission import (
     number_within,
     start_date,
     usable_points,
+    write_valid,
 )
+
+__all__ = ["Observations", "write_observations"]
 
 EXTENDED_COLUMNS = {
     "NAME": 30, "DATE": 16, "MAG": 8, "MERR": 6, "FILT": 5, "TRANS": 3, "MTYPE": 3, "CNAME": 20,
@@ -37,6 +42,57 @@ MAGNITUDE: Detail[float | None] = Detail(
 )  # fmt: skip
 CHART = Detail("chart", "--chart", "Chart or sequence.", "na", panel="AAVSO")
 EXTENDED_KEYS = ("TYPE", "OBSCODE", "SOFTWARE", "DELIM", "DATE", "OBSTYPE")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """Magnitudes to hand in.
+
+    Attributes
+    ----------
+    star, observer_code, obstype, filter, chart, check, notes : str
+        As the format has them: the filter a code of the AAVSO, empty where there is none.
+    transformed : bool
+        Whether they are on the standard system by colour terms.
+    jd_utc, magnitude, error, airmass, check_magnitude : (n,) float arrays
+        Airmass and the check star's magnitude may be NaN.
+    """
+
+    star: str
+    observer_code: str
+    obstype: str
+    filter: str
+    transformed: bool
+    jd_utc: np.ndarray
+    magnitude: np.ndarray
+    error: np.ndarray
+    airmass: np.ndarray
+    check: str
+    check_magnitude: np.ndarray
+    chart: str = ""
+    notes: str = ""
+
+
+def lay_out(s: Observations) -> str:
+    """Lay out magnitudes by an ensemble as the extended format; s: the `Observations`."""
+    header = {
+        "TYPE": "EXTENDED",
+        "OBSCODE": s.observer_code.upper(),
+        "SOFTWARE": SOFTWARE,
+        "DELIM": ",",
+        "DATE": "JD",
+        "OBSTYPE": s.obstype,
+    }
+    lines = [f"#{key}={value}" for key, value in header.items()]
+    lines.append("#" + ",".join(EXTENDED_COLUMNS))
+    fixed = [s.filter, "YES" if s.transformed else "NO", "STD", "ENSEMBLE", "na"]
+    for k, jd in enumerate(s.jd_utc):
+        known = np.isfinite(s.check_magnitude[k])
+        checked = [plain(s.check), f"{s.check_magnitude[k]:.4f}"] if known else ["na", "na"]
+        air = f"{s.airmass[k]:.5f}" if np.isfinite(s.airmass[k]) else "na"
+        row = [plain(s.star), f"{jd:.5f}", f"{s.magnitude[k]:.5f}", f"{s.error[k]:.4f}", *fixed]
+        lines.append(",".join([*row, *checked, air, "na", s.chart or "na", plain(s.notes) or "na"]))
+    return "\n".join(lines) + "\n"
 
 
 def extended_text(submission: Submission) -> str:
@@ -52,35 +108,31 @@ def extended_text(submission: Submission) -> str:
             "give the star's magnitude in this filter"
         )
         raise InputError(msg)
-    magnitude = target - 2.5 * np.log10(curve.flux[good])
-    error = 2.5 / np.log(10) * curve.flux_err[good] / curve.flux[good]
     nothing = np.full(len(good), np.nan)
-    airmass = curve.covariates.get("airmass", nothing)[good]
-    check = (nothing if s.check_magnitude is None else s.check_magnitude)[good]
-    header = {
-        "TYPE": "EXTENDED",
-        "OBSCODE": OBSERVER_CODE.of(s).upper(),
-        "SOFTWARE": SOFTWARE,
-        "DELIM": ",",
-        "DATE": "JD",
-        "OBSTYPE": obstype(s),
-    }
-    lines = [f"#{key}={value}" for key, value in header.items()]
-    lines.append("#" + ",".join(EXTENDED_COLUMNS))
-    fixed = [filter_code(FILTER.of(s)), "NO", "STD", "ENSEMBLE", "na"]
-    for k, jd in enumerate(curve.jd_utc[good]):
-        known = np.isfinite(check[k])
-        checked = [plain(s.check_name), f"{check[k]:.4f}"] if known else ["na", "na"]
-        air = f"{airmass[k]:.5f}" if np.isfinite(airmass[k]) else "na"
-        row = [
-            plain(STAR_NAME.of(s)),
-            f"{jd:.5f}",
-            f"{magnitude[k]:.5f}",
-            f"{error[k]:.4f}",
-            *fixed,
-        ]
-        lines.append(",".join([*row, *checked, air, "na", CHART.of(s) or "na", "na"]))
-    return "\n".join(lines) + "\n"
+    return lay_out(
+        Observations(
+            star=STAR_NAME.of(s),
+            observer_code=OBSERVER_CODE.of(s),
+            obstype=obstype(s),
+            filter=filter_code(FILTER.of(s)),
+            transformed=False,
+            jd_utc=curve.jd_utc[good],
+            magnitude=target - 2.5 * np.log10(curve.flux[good]),
+            error=2.5 / np.log(10) * curve.flux_err[good] / curve.flux[good],
+            airmass=curve.covariates.get("airmass", nothing)[good],
+            check=s.check_name,
+            check_magnitude=(nothing if s.check_magnitude is None else s.check_magnitude)[good],
+            chart=CHART.of(s),
+        )
+    )
+
+
+def write_observations(path: Path, observations: Observations) -> Path:
+    """Write magnitudes as the extended format.
+
+    path: of the file. Raises InputError where it would be refused.
+    """
+    return write_valid(path, lay_out(observations), _validate)
 
 
 def _validate(text: str) -> list[str]:

@@ -19,7 +19,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_text
 from lightcurve.core.flags import NO_POINT, count_flags
 
-__all__ = ["Detail", "file_word"]
+__all__ = ["STAR_NAME", "Detail", "file_word"]
 
 SOFTWARE = f"lightcurve {__version__}"
 JULIAN = (2_400_000.0, 2_500_000.0)  # 1858 to 2132: anything else is another time system
@@ -248,7 +248,7 @@ def start_date(submission: Submission) -> str:
     return start_time(submission).strftime("%Y-%m-%d")
 
 
-def _write_valid(path: Path, text: str, validate: Callable[[str], list[str]]) -> Path:
+def write_valid(path: Path, text: str, validate: Callable[[str], list[str]]) -> Path:
     """Write a file only when its validator finds nothing wrong.
 
     validate: returns a list of faults.
@@ -272,7 +272,7 @@ class TextFormat:
     def __call__(self, folder: Path, submission: Submission) -> list[Path]:
         """Write the file into a folder that exists; its path, as a list of one."""
         path = folder / self.name(submission)
-        return [_write_valid(path, self.text(submission), self.validate)]
+        return [write_valid(path, self.text(submission), self.validate)]
 
 
 def check_rows(rows: list[list[str]], names: tuple[str, ...]) -> list[str]:

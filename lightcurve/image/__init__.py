@@ -1,3 +1,3 @@
 """The story of a single frame, to a catalogue: `story` first, its steps beside it."""
 
-__all__ = ["batch", "moving", "path", "reduced", "solve_frames", "story", "write"]
+__all__ = ["batch", "moving", "path", "reduced", "sky", "solve_frames", "story", "write"]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
     from matplotlib.axes import Axes
 
-__all__ = ["Reduced", "summarise"]
+__all__ = ["Reduced", "Standards", "summarise"]
 
 GUESS_FWHM = 3.0  # px, where no star tells
 

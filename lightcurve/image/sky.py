@@ -34,6 +34,8 @@ from lightcurve.image.calibrate import catalogue_offsets
 from lightcurve.image.locate import field_of, nowhere, place_sources, solve_frame
 from lightcurve.image.reduced import Known, OnSky, Placed, Prepared, Sources, Standards
 
+__all__ = ["ask", "choose_standards", "order_of", "refusal", "wanted_band"]
+
 log = logging.getLogger(__name__)
 FIELD_MOVED = 0.04  # of its radius; the cone has so much to spare
 MIN_TELLING = 10  # stars by which a filter's band is told

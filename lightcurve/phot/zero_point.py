@@ -8,7 +8,7 @@ import numpy as np
 
 from lightcurve.core.errors import FitError
 
-__all__ = ["ZeroPoint", "apply_zero_point", "fit_zero_point", "instrumental"]
+__all__ = ["POGSON", "ZeroPoint", "apply_zero_point", "fit_zero_point", "instrumental"]
 
 MIN_STARS = 3
 MIN_FOR_COLOUR = 10

@@ -29,7 +29,7 @@ class Field:
     """The stars of one field in the frames of some runs.
 
     time, jd_utc, airmass, fwhm : (n,) float arrays, BJD_TDB of the target; night : (n,) int array,
-        rows of `labels`.
+        rows of `labels`; flags : (n,) uint16 array, of the target's points.
     flux, error : (n, s) float arrays, ADU a second; good : (n, s) bool array.
     name : (s,) str array, by the first run that has the star; ra_deg, dec_deg, x, y : (s,) float
         arrays, pixels of that run; comparison, check : (s,) bool arrays, in any run.
@@ -43,6 +43,7 @@ class Field:
     airmass: np.ndarray
     fwhm: np.ndarray
     night: np.ndarray
+    flags: np.ndarray
     labels: tuple[str, ...]
     filter: str
     flux: np.ndarray
@@ -108,6 +109,7 @@ def join_runs(nights: Sequence[Night], labels: Sequence[str]) -> Field:
         airmass=np.concatenate([one.airmass for one in m]),
         fwhm=np.concatenate([one.fwhm_px for one in m]),
         night=np.repeat(np.arange(len(m)), [len(one.file) for one in m]),
+        flags=np.concatenate([one.curve.flags for one in nights]),
         labels=tuple(labels),
         filter=filters[0],
         flux=flux,

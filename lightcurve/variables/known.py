@@ -34,7 +34,7 @@ def known_variables(
 
     Raises InputError where a catalogue given by hand cannot be read.
     """
-    catalogs, reports = query((INDEX,), _sky(field), settings)
+    catalogs, reports = query((INDEX,), sky_of(field), settings)
     found: dict[int, KnownVariable] = {}
     for catalog in catalogs.values():
         found = _pair(field, catalog) | found
@@ -44,7 +44,7 @@ def known_variables(
     return found, f"{len(found)} known ({told})"
 
 
-def _sky(field: Field) -> Sky:
+def sky_of(field: Field) -> Sky:
     """Describe the cone that holds the stars."""
     ra, dec = np.radians(field.ra_deg), np.radians(field.dec_deg)
     unit = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])

@@ -116,9 +116,8 @@ def _at_one_level(tables: Sequence[Path], labels: Sequence[str]) -> Series | Non
     except InputError as why:
         log.warning("each run keeps a level of its own: %s", why)
         return None
-    flags = np.concatenate([night.curve.flags for night in nights])
     flux, error = compared.relative[:, 0], compared.error[:, 0]
-    good = np.isfinite(flux) & (error > 0) & ((flags & int(NO_POINT)) == 0)
+    good = np.isfinite(flux) & (error > 0) & ((field.flags & int(NO_POINT)) == 0)
     rows = np.flatnonzero(good)[np.argsort(field.time[good], kind="stable")]
     if not len(rows):
         return None

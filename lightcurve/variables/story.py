@@ -14,7 +14,9 @@ from lightcurve.core.data import Products
 from lightcurve.core.data.curves import NOTHING_WRITTEN
 from lightcurve.core.errors import FitError
 from lightcurve.core.progress import Progress, open_log, silent, stage
-from lightcurve.core.settings import CatalogSettings
+from lightcurve.core.settings import CatalogSettings, Settings
+from lightcurve.exports.aavso import CAMERA
+from lightcurve.exports.submission import STAR_NAME
 from lightcurve.night.keep import read_night
 from lightcurve.season.nights import label_all
 from lightcurve.tables.light_curves import ColumnChoice
@@ -22,19 +24,25 @@ from lightcurve.transit.times import Ephemeris, Times, fit_ephemeris
 from lightcurve.variables.candidates import write_candidates
 from lightcurve.variables.field import Field, join_runs
 from lightcurve.variables.known import KnownVariable, known_variables
+from lightcurve.variables.magnitudes import Tied, Transformation, tie_to_standards
 from lightcurve.variables.minima import Minimum, find_minima
 from lightcurve.variables.period import PeriodSearch, find_period
 from lightcurve.variables.products import write_minima, write_period
 from lightcurve.variables.search import Searched, period_of, search_field
 from lightcurve.variables.series import Series, find_runs, read_series
+from lightcurve.variables.submit import check_words, write_magnitudes
 
 __all__ = [
     "FoundPeriod",
+    "Magnitudes",
     "Minima",
     "Range",
     "Star",
+    "Submitter",
+    "Transformation",
     "Variables",
     "find_variables",
+    "measure_magnitudes",
     "search_period",
     "time_minima",
 ]
@@ -290,3 +298,86 @@ def find_variables(
         found = Variables(field, searched, known, asked)
         with stage("drawing"):
             return replace(found, products=write_candidates(out, found))
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Who hands magnitudes in; without a code no file for the AAVSO is written."""
+
+    code: str = ""
+    camera: str = "CCD"
+    chart: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Magnitudes:
+    """A star's magnitudes on a standard system, over all runs.
+
+    Attributes
+    ----------
+    field : Field
+        All stars over all frames.
+    tied : Tied
+        With ``magnitude``, ``error``, ``zero_point`` and ``check``.
+    name, band, observer_code, camera, chart : str
+        For the AAVSO.
+    """
+
+    field: Field
+    tied: Tied
+    name: str
+    band: str
+    observer_code: str
+    camera: str
+    chart: str
+    products: Products = NOTHING_WRITTEN
+
+
+def measure_magnitudes(
+    runs: Sequence[Path],
+    settings: Settings,
+    out: Path,
+    transformation: Transformation | None = None,
+    submitter: Submitter | None = None,
+    *,
+    name: str = "",
+    progress: Progress = silent,
+) -> Magnitudes:
+    """Bring the light curves of runs onto a standard system, in one file.
+
+    Parameters
+    ----------
+    runs : sequence of Path
+        Folders of finished runs of one star and filter, or folders of such.
+    settings : Settings
+        Its catalogues, band, standards and whether a colour term is fitted.
+    out : Path
+        Gets magnitudes.csv, magnitudes.json, a file for VStar, one for the AAVSO, and run.log.
+    transformation, submitter
+        What the observer says.
+    name : str
+        Of the star; else that of the first run.
+
+    Raises
+    ------
+    InputError
+        When there is no run, no catalogue has the band, or a file would be refused.
+    FitError
+        When too few standards are among the stars.
+    """
+    who = submitter or Submitter()
+    camera = CAMERA.read(who.camera)
+    with open_log(out):
+        folders = find_runs(runs)
+        labels = label_all([folder / "lightcurve.csv" for folder in folders])
+        read = list(progress(folders, "reading runs", len(folders)))
+        nights = [read_night(folder) for folder in read]
+        field = join_runs(nights, labels)
+        with stage("tying magnitudes to standards"):
+            tied, _ = tie_to_standards(field, settings, transformation or Transformation())
+        star = name or STAR_NAME.of_run({"target": nights[0].target.name}) or labels[0]
+        band = settings.image.band or ""
+        found = Magnitudes(field, tied, star, band, who.code, camera, who.chart)
+        if tied.check is not None and not tied.check.agrees:
+            log.warning("check star %s", check_words(found))
+        return replace(found, products=write_magnitudes(out, found))

@@ -41,6 +41,7 @@ def simulate_field(
     return Field(
         time=2459000.0 + time, jd_utc=2459000.0 + time, airmass=airmass,
         fwhm=3 + 0.2 * rng.normal(size=len(time)), night=night,
+        flags=np.zeros(len(time), np.uint16),
         labels=tuple(f"night {k}" for k in range(nights)), filter="V", flux=flux, error=sigma,
         good=flux > 0, name=np.array([f"S{k + 1}" for k in range(stars)]),
         ra_deg=20 + rng.uniform(0, 0.2, stars), dec_deg=30 + rng.uniform(0, 0.2, stars),
