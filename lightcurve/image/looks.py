@@ -18,6 +18,7 @@ from lightcurve.phot.glow import light_along
 from lightcurve.phot.kron import ellipses_of, kron_light
 from lightcurve.phot.psf import Psf, render
 from lightcurve.phot.psf_fit import PsfPhotometry
+from lightcurve.phot.smooth import smoothed_by
 
 WIDE = 1.6  # widths of the PSF: of the filter that light beside a star's own falls into
 EXTENDED_PULL, SHARP_PULL = 4.0, -3.0  # of the spread, over its error
@@ -144,7 +145,7 @@ def _spread(
     Neighbours are taken off, and the glow of galaxies of which the source is none. The error has in
     it how far stars differ from one another. fit: on the glow.
     """
-    from scipy.ndimage import gaussian_filter, map_coordinates
+    from scipy.ndimage import map_coordinates
 
     sigma = fwhm / FWHM_PER_SIGMA
     at = np.array([fit.y, fit.x])
@@ -153,7 +154,7 @@ def _spread(
         """Fluxes by both filters, (n,) each."""
         image = np.where(prepared.good, image, 0).astype(np.float32)
         wide, own = (
-            4 * np.pi * s**2 * map_coordinates(gaussian_filter(image, s), at, order=1)
+            4 * np.pi * s**2 * map_coordinates(smoothed_by(image, s), at, order=1)
             for s in (WIDE * sigma, sigma)
         )
         return wide, own

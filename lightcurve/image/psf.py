@@ -21,6 +21,7 @@ from lightcurve.phot.finder import filtered, find_sources
 from lightcurve.phot.moffat import core_of
 from lightcurve.phot.psf import Psf
 from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf, fit_radius, flux_error
+from lightcurve.phot.smooth import smoothed_by
 from lightcurve.phot.trails import in_trails, trail_sides
 
 log = logging.getLogger(__name__)
@@ -189,10 +190,8 @@ def _with_flaws(
 
 def _doubt(prepared: Prepared, psf: Psf, phot: PsfPhotometry, glow: Glow) -> np.ndarray:
     """Flux, (n,), by which stars on galaxies may be off: as is seen about them beyond noise."""
-    from scipy.ndimage import gaussian_filter
-
     left, _, noise = _as_fluxes(prepared, phot, psf)
-    beyond = gaussian_filter(left**2 - noise, DOUBT_FWHM * psf.fwhm)
+    beyond = smoothed_by(left**2 - noise, DOUBT_FWHM * psf.fwhm)
     place = nearest_pixel(phot.x, phot.y, beyond.shape)
     on = (glow.light[place] > 0) & ~glow.owners
     return np.where(on, np.sqrt(np.maximum(beyond[place], 0)), 0.0)
@@ -328,17 +327,15 @@ def _as_fluxes(
 
     By a Gaussian of the PSF's width as a matched filter: the flux is ``sum(g d) / sum(g^2)``.
     """
-    from scipy.ndimage import gaussian_filter
-
     background, gain = prepared.background, prepared.camera.noise.gain_e_per_adu
     light = np.where(prepared.good, prepared.frame.pixels - background.level, 0.0)
     sigma = psf.fwhm / FWHM_PER_SIGMA
     noise = background.rms**2 + np.maximum(light - phot.residual, 0) / gain
     area = 4 * np.pi * sigma**2
     return (
-        area * gaussian_filter(phot.residual, sigma),
-        area * gaussian_filter(light, sigma),
-        area * gaussian_filter(noise, sigma),
+        area * smoothed_by(phot.residual, sigma),
+        area * smoothed_by(light, sigma),
+        area * smoothed_by(noise, sigma),
     )
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "psf_fit",
     "seeing",
     "shapes",
+    "smooth",
     "squares",
     "stamps",
     "streak",

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from lightcurve.phot.sky import AMONG_STARS, BLANK, Clip, clipped_sky, least_sigma
+from lightcurve.phot.smooth import smoothed_by
 
 __all__ = [
     "Background",
@@ -225,9 +226,9 @@ def _find_source_pixels(light: np.ndarray, rms: np.ndarray, mask: np.ndarray) ->
     light: above the background, 0 where bad. rms: of one pixel.
     mask: bad pixels, which say nothing of the noise.
     """
-    from scipy.ndimage import gaussian_filter, maximum_filter
+    from scipy.ndimage import maximum_filter
 
-    smooth = gaussian_filter(light, SMOOTH_SIGMA, truncate=3.0) / rms
+    smooth = smoothed_by(light, SMOOTH_SIGMA, 3.0) / rms
     # The lower half is free of sources: it tells middle and noise, also of correlated pixels.
     known = smooth[::2, ::2][~mask[::2, ::2]]
     low, middle = np.percentile(known, [15.865, 50]) if known.size else (0.0, 0.0)

@@ -26,6 +26,7 @@ from lightcurve.phot.grains import (
     half_light_diameter,
     share_within,
 )
+from lightcurve.phot.smooth import smoothed_by
 
 __all__ = ["detect", "single_pixels", "unusable"]
 
@@ -444,10 +445,8 @@ def filtered_peaks(
     scaled: np.ndarray, fwhm: float, threshold_sigma: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the pixels that no neighbour tops after a Gaussian filter; spikes left out."""
-    from scipy.ndimage import gaussian_filter
-
     sigma = max(fwhm / FWHM_PER_SIGMA, NARROWEST_SIGMA)
-    smooth = gaussian_filter(scaled, sigma, truncate=3.0)
+    smooth = smoothed_by(scaled, sigma, 3.0)
     threshold = threshold_sigma * kernel_norm(sigma)
     y, x = local_maxima(smooth, threshold)
     keep = ~spikes(gather(scaled, x, y, 2), SPIKE_SIGMA)[0]

@@ -12,6 +12,7 @@ from lightcurve.phot.cutouts import gather
 from lightcurve.phot.detect import NARROWEST_SIGMA, kernel_norm, unusable
 from lightcurve.phot.methods import FINDERS, PEAKS
 from lightcurve.phot.sky import BLANK
+from lightcurve.phot.smooth import smoothed_by
 
 __all__ = ["Found", "as_filtered", "filtered", "find_sources", "negative"]
 
@@ -62,14 +63,14 @@ def as_filtered(
     pixels: (ny, nx) float array, ADU; bad: (ny, nx) uint8 array. fwhm: of the stars, pixels.
     Returns a background whose rms is that of white noise that the filter would leave as much of.
     """
-    from scipy.ndimage import gaussian_filter, zoom
+    from scipy.ndimage import zoom
 
     sigma = _sigma(fwhm)
     blank = ~(background.sources | (bad != 0) | ~np.isfinite(pixels))
     scaled = np.where(blank, (pixels - background.level) / background.rms, 0).astype(np.float32)
     # What is left out is made up for, as far as it may be: near sources less noise would be seen.
-    share = gaussian_filter(blank.astype(np.float32), sigma / np.sqrt(2), truncate=REACH_SIGMA)
-    smooth = gaussian_filter(scaled, sigma, truncate=REACH_SIGMA) / kernel_norm(sigma)
+    share = smoothed_by(blank.astype(np.float32), sigma / np.sqrt(2), REACH_SIGMA)
+    smooth = smoothed_by(scaled, sigma, REACH_SIGMA) / kernel_norm(sigma)
     smooth /= np.sqrt(np.maximum(share, 0.5))
     box = min(background.box_px, *pixels.shape)
     starts = [np.linspace(0, n - box, int(np.ceil(n / box))).astype(int) for n in pixels.shape]
@@ -126,10 +127,8 @@ def filtered(light: np.ndarray, fwhm: float) -> np.ndarray:
 
     light: (ny, nx) float32 array, ADU above the sky, 0 where bad. fwhm: pixels.
     """
-    from scipy.ndimage import gaussian_filter
-
     sigma = _sigma(fwhm)
-    return gaussian_filter(light, sigma, truncate=REACH_SIGMA) / np.float32(kernel_norm(sigma) ** 2)
+    return smoothed_by(light, sigma, REACH_SIGMA) / np.float32(kernel_norm(sigma) ** 2)
 
 
 def _prominent(found: Found, smooth: np.ndarray, fwhm: float) -> np.ndarray:

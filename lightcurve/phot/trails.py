@@ -10,6 +10,7 @@ from lightcurve.core.flags import PixelFlag
 from lightcurve.phot.background import Background
 from lightcurve.phot.psf import Psf
 from lightcurve.phot.psf_fit import PsfPhotometry
+from lightcurve.phot.smooth import smoothed_by
 
 __all__ = ["find_trails", "in_trails", "trail_sides"]
 
@@ -56,13 +57,13 @@ def find_trails(pixels: np.ndarray, bad: np.ndarray, background: Background) -> 
     Columns and rows of bad pixels are no trails: bad pixels count as sky. Saturated ones stay.
     pixels, bad: (ny, nx) arrays, ADU and `PixelFlag` bits.
     """
-    from scipy.ndimage import find_objects, gaussian_filter, label
+    from scipy.ndimage import find_objects, label
 
     unusable = (bad & ~np.uint8(PixelFlag.SATURATED)) != 0
     light = np.where(unusable | ~np.isfinite(pixels), 0, pixels - background.level).astype(
         np.float32
     )
-    smooth = gaussian_filter(light, SMOOTH_SIGMA, truncate=3.0)
+    smooth = smoothed_by(light, SMOOTH_SIGMA, 3.0)
     noise = float(np.median(background.rms)) / (2 * np.sqrt(np.pi) * SMOOTH_SIGMA)
     groups, _ = label(smooth > THRESHOLD_SIGMA * noise, structure=np.ones((3, 3)))
     mask = np.zeros(pixels.shape, dtype=bool)
