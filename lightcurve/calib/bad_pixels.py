@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,7 +19,12 @@ TILE = 32
 WINDOW = 11  # columns
 CORNERS = tuple((slice(j, None, 2), slice(i, None, 2)) for j in (0, 1) for i in (0, 1))
 _COLUMN_SAMPLES = 1000
-_EDGE = 6  # px: reach of its filters
+# Of astroscrappy, pixels: reach of its filters; how far it grows a hit; of both, and what fills it.
+_EDGE, _GROWN, _REACH = 6, 2, 10
+_CONTRAST = 5.0  # of a hit against the fine structure
+_ROUNDED = 0.999  # what comes so near a limit may be beyond it by rounding
+_BLOCK, _AT_ONCE = 16, 20_000  # pixels a side; squares of 13 a side
+_NEAR = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]) * (_EDGE + _GROWN)
 SATURATION_UNKNOWN = 1e9
 COLUMN_LEAST_FLAT = 0.05  # of the mean response
 STUCK_SHOT_NOISE = 10.0  # ADU: so noisy a pixel hardly ever has one whole number several times
@@ -220,8 +225,6 @@ def _hits(
     max_passes: int,
 ) -> np.ndarray:
     """Tell which pixels (ny, nx) were hit, electrons per ADU and electrons given."""
-    from astroscrappy import detect_cosmics
-
     gain, read_noise = gain_and_noise
     if bad.all():
         return np.zeros(bad.shape, bool)
@@ -229,17 +232,104 @@ def _hits(
     # see no fine structure, and a star there is a hit: the image is let fade to the sky beyond.
     level = np.where(np.isfinite(pixels), pixels, 0).astype(np.float32)
     sky = float(np.median(pixels[~bad]))
-    hits, _ = detect_cosmics(
-        np.pad(level, _EDGE, "linear_ramp", end_values=sky),
-        inmask=np.pad(bad, _EDGE),
-        sigclip=clip_sigma,
-        gain=gain,
-        readnoise=_dark_noise(pixels[~bad], gain, read_noise),
-        satlevel=(saturation_adu or SATURATION_UNKNOWN) * gain,
-        cleantype="medmask",
-        niter=max_passes,
-    )
+    image = np.pad(level, _EDGE, "linear_ramp", end_values=sky)
+    search = _Search(
+        gain, _dark_noise(pixels[~bad], gain, read_noise),
+        (saturation_adu or SATURATION_UNKNOWN) * gain, clip_sigma,
+    )  # fmt: skip
+    hits = search.in_parts(image, np.pad(bad, _EDGE), max_passes)
     return hits[_EDGE:-_EDGE, _EDGE:-_EDGE]
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The search for cosmic rays of one camera: electrons per ADU, and electrons."""
+
+    gain: float
+    noise: float  # of a pixel without light
+    full: float
+    clip_sigma: float
+
+    def whole(
+        self, image: np.ndarray, bad: np.ndarray, passes: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Tell the pixels hit (ny, nx), and give the image with them filled."""
+        from astroscrappy import detect_cosmics
+
+        hits, clean = detect_cosmics(
+            image, inmask=bad, sigclip=self.clip_sigma, objlim=_CONTRAST, gain=self.gain,
+            readnoise=self.noise, satlevel=self.full, cleantype="medmask", niter=passes,
+        )  # fmt: skip
+        return hits, clean
+
+    def in_parts(self, image: np.ndarray, bad: np.ndarray, passes: int) -> np.ndarray:
+        """Tell the same, but look only about the pixels that may be hit.
+
+        Nothing farther away than `_REACH` decides in a pass, and only near hits is there more to
+        find in the next.
+        """
+        suspects = self.suspects(image, bad)
+        ends = [(_REACH, _REACH - n % -_BLOCK) for n in image.shape]
+        clean, mask = np.pad(image, ends, "edge"), np.pad(bad, ends, constant_values=True)
+        hits, side = np.zeros(clean.shape, bool), _BLOCK + 2 * _REACH
+        inner = slice(_REACH - _GROWN, _GROWN - _REACH)
+        for _ in range(passes):
+            blocks = np.unique(suspects // _BLOCK, axis=0) * _BLOCK
+            if len(blocks) * side**2 > image.size / 2:
+                return self.whole(image, bad, passes)[0]
+            if not len(blocks):
+                break
+            light, masked = (
+                sliding_window_view(one, (side, side))[tuple(blocks.T)].reshape(-1, side)
+                for one in (clean, mask)
+            )
+            hit, filled = (
+                one.reshape(-1, side, side)[:, inner, inner] for one in self.whole(light, masked, 1)
+            )
+            block, row, column = np.nonzero(hit)
+            place = blocks[block] + inner.start + np.column_stack([row, column])
+            hits[tuple(place.T)] = True
+            clean[tuple(place.T)] = filled[block, row, column]
+            suspects = np.concatenate([place - _REACH + shift for shift in _NEAR])
+            suspects = np.clip(suspects, 0, np.array(image.shape) - 1)
+        return hits[_REACH:, _REACH:][: image.shape[0], : image.shape[1]]
+
+    def suspects(self, image: np.ndarray, bad: np.ndarray) -> np.ndarray:
+        """Find the pixels (n, 2), row and column, that a first pass may call hit; no other can be.
+
+        Its noise is by a median of 7 x 7 pixels, so that by the lowest of these is less; and what
+        it compares with the fine structure is at most the Laplacian itself.
+        """
+        from scipy.ndimage import minimum_filter
+
+        light = image * np.float32(self.gain)
+        variance = np.maximum(minimum_filter(light, 7) + np.float32(self.noise**2), 1e-5)
+        middle = light[1:-1, 1:-1]
+        beside = middle - light[1:-1, :-2], middle - light[1:-1, 2:]
+        above = middle - light[:-2, 1:-1], middle - light[2:, 1:-1]
+        laplacian = np.zeros_like(middle)
+        for u, v in product(beside, above):
+            laplacian += np.maximum(u + v, 0) / 4
+        high = laplacian > _ROUNDED * 2 * self.clip_sigma * np.sqrt(variance[1:-1, 1:-1])
+        row, column = np.nonzero(high & ~bad[1:-1, 1:-1])
+        squares = sliding_window_view(np.pad(light, 5, "edge"), (13, 13))
+        parts = np.array_split(np.column_stack([row, column]), len(row) // _AT_ONCE + 1)
+        structure = np.concatenate([_fine_structure(squares[tuple(part.T)]) for part in parts])
+        sharp = laplacian[row, column] > _ROUNDED * 2 * _CONTRAST * structure
+        return np.column_stack([row, column])[sharp] + 1
+
+
+def _fine_structure(squares: np.ndarray) -> np.ndarray:
+    """Tell by how much a small filter is above a large one in the middle of squares (n, 13, 13)."""
+    smooth = _separable_median(squares, 5)
+    return smooth[:, 4, 4] - _separable_median(smooth, 9)[:, 0, 0]
+
+
+def _separable_median(squares: np.ndarray, size: int) -> np.ndarray:
+    """Medians of rows, and of the columns of these, of squares (n, s, s): size - 1 less a side."""
+    for axis in (-1, -2):
+        squares = np.asarray(np.median(sliding_window_view(squares, size, axis=axis), axis=-1))
+    return squares
 
 
 def _dark_noise(good: np.ndarray, gain: float, read_noise: float) -> float:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lightcurve.calib.bad_pixel_map import read_user_map, write_map
 from lightcurve.calib.bad_pixels import (
     PixelNoise,
+    _Search,
     bad_columns,
     bad_lines,
     dark_variance,
@@ -209,6 +210,38 @@ def test_hits_are_marked_and_stars_spared():
     assert marked.pixels is frame.pixels
     assert marked.bad[5, 5] & PixelFlag.NOT_FINITE
     assert not frame.bad[0].any()
+
+
+@pytest.mark.parametrize(("fwhm", "share"), [(3.0, 0.5), (1.2, 1.0)])
+def test_hits_looked_for_in_parts_are_those_of_the_whole_image(fwhm, share, monkeypatch):
+    rng = np.random.default_rng(7)
+    y, x = np.indices((400, 430))
+    scene = np.full(y.shape, 200.0)
+    for row, column, light in zip(
+        *rng.uniform(0, 400, (2, 60)), rng.uniform(2, 9, 60), strict=True
+    ):
+        scene += np.exp(light - ((x - column) ** 2 + (y - row) ** 2) / (2 * (fwhm / 2.355) ** 2))
+    image = (rng.poisson(scene) + rng.normal(0, 5, scene.shape)).astype(np.float32)
+    for row, column, turn in rng.uniform(20, 380, (4, 3)):  # tracks
+        along = np.arange(0, turn % 20, 0.5)
+        places = (
+            (row + along * np.sin(turn)).astype(int),
+            (column + along * np.cos(turn)).astype(int),
+        )
+        image[places] += rng.uniform(50, 3000, len(along))
+    bad = rng.random(image.shape) < 1e-3
+    search, looked_at, whole = _Search(1.0, 5.0, 60000.0, 4.5), [], _Search.whole
+
+    def look(self, light, *rest):
+        looked_at.append(light.size / image.size)
+        return whole(self, light, *rest)
+
+    all_of_it, _ = search.whole(image, bad, 2)
+    monkeypatch.setattr(_Search, "whole", look)
+    found = search.in_parts(image, bad, 2)
+    assert all_of_it.sum() > 100
+    assert np.count_nonzero(found != all_of_it) <= 0.01 * all_of_it.sum()
+    assert max(looked_at) <= share
 
 
 def test_a_star_at_the_edge_is_no_cosmic_ray():
