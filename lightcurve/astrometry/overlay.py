@@ -301,7 +301,7 @@ def overlay(
         (ny, nx).
     begun : Fit, optional
         The only move to be looked at, and how far the points are off does not matter; without it
-        the patterns up to the farthest of `REACHES_PX` are.
+        the patterns up to the farthest of `REACHES_PX` are, unless the points lie on the stars.
 
     Returns
     -------
@@ -309,11 +309,13 @@ def overlay(
         The best there is; `passed` tells whether to believe it.
     """
     lists = make_lists(stars, points, shape)
-    if begun is not None:
-        return judge(lists, *_grow(lists, begun, GROWTH), 1)
+    still = Fit(SIMILARITY, np.zeros((3, 2)), shape)
+    judged = judge(lists, *_grow(lists, begun or still, GROWTH), 1)
+    if begun is not None or judged.passed:
+        return judged
     tried = 1
     for brightest in (True, False):
-        proposed = [Fit(SIMILARITY, np.zeros((3, 2)), shape)]
+        proposed = [still]
         for reach in REACHES_PX:
             fits, n = propose(lists, reach, brightest=brightest)
             tried += n

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ __all__ = ["read_file", "read_listing"]
 log = logging.getLogger(__name__)
 NAME = "file"
 MAX_BYTES = 500_000_000
+MAX_KEPT = 10_000_000  # bytes of a file whose table is kept for the next frame
 ERROR_ARCSEC = 0.1
 MOST_FLAG = 9  # of one digit
 ELSEWHERE_DEG = 0.1  # so far no star moves between the epochs of catalogues
@@ -97,10 +99,23 @@ def read_listing(path: Path) -> tuple[Table, tuple[str, str] | None]:
 
 
 def _read_table(path: Path) -> Table:
+    """Read a table; of a file that has not changed since, the one read before."""
+    found = path.stat()
+    if found.st_size > MAX_BYTES:
+        raise CatalogError(path.name, f"over {MAX_BYTES // 1_000_000} MB: cut it to your field")
+    if found.st_size > MAX_KEPT:
+        return _table_in(path)
+    return _kept_table(path.absolute(), found.st_mtime_ns, found.st_size).copy()
+
+
+@lru_cache(maxsize=4)
+def _kept_table(path: Path, _changed_ns: int, _size: int) -> Table:
+    return _table_in(path)
+
+
+def _table_in(path: Path) -> Table:
     from astropy.table import Table
 
-    if path.stat().st_size > MAX_BYTES:
-        raise CatalogError(path.name, f"over {MAX_BYTES // 1_000_000} MB: cut it to your field")
     body = read_bytes(path, "a catalogue", max_bytes=MAX_BYTES)
     head = body[:2000].lstrip()
     try:

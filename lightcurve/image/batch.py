@@ -30,7 +30,7 @@ from lightcurve.core.table_text import csv_text
 from lightcurve.frames.names import image_stem
 from lightcurve.frames.read import image_files
 from lightcurve.image.folder import as_before, is_free, state_of
-from lightcurve.image.locate import wanted_target
+from lightcurve.image.locate import Sighted, wanted_target
 from lightcurve.image.reduced import summarise
 from lightcurve.image.sky import services_for, wanted_band
 from lightcurve.image.story import measure_image, reduce_image
@@ -121,13 +121,17 @@ def measure_sequence(
         As `reduce_images`.
     """
     quick, keep = quick_settings(settings), out / "sequence.jsonl"
+    like: Sighted | None = None
 
     def measure(file: Path, _: str, masters: Masters | None) -> dict[str, Any]:
+        nonlocal like
         state = state_of(file, quick)
         if state in kept:
             log.info("%s: taken from %s: frame and settings are the same", file.name, keep)
             return kept[state]
-        row = dict(summarise(measure_image(file, quick, Clock(), masters=masters)))
+        reduced = measure_image(file, quick, Clock(), masters=masters, like=like)
+        like = like or Sighted.of(reduced.prepared, reduced.placed)
+        row = dict(summarise(reduced))
         keep_row(keep, state, row)
         return row
 

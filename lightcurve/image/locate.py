@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lightcurve.astrometry.chain import solve
 from lightcurve.astrometry.refine import Check, Refined, refine_wcs
-from lightcurve.astrometry.wcs import describe_wcs, middle_deg
+from lightcurve.astrometry.register import ReferencePattern, make_reference, register
+from lightcurve.astrometry.request import SolveRequest, settle
+from lightcurve.astrometry.wcs import describe_wcs, middle_deg, wcs_from_registration
 from lightcurve.catalogs.known_stars import light_of
 from lightcurve.catalogs.layout import Catalog, Field, Role
 from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.constants import FWHM_PER_SIGMA, J2000_JD, YEAR_DAYS
 from lightcurve.core.data import Detections, Solution
-from lightcurve.core.errors import SolveError
+from lightcurve.core.errors import LightcurveError, SolveError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings
 from lightcurve.image.reduced import FoundBy, Placed, Prepared, Sources
@@ -55,16 +57,56 @@ def wanted_target(settings: Settings) -> Target | None:
     return find_target(given, settings.catalogs)
 
 
-def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
-    """Solve a frame with the solvers of the settings; raises SolveError when no solver can."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighted:
+    """The stars of a frame that was placed on the sky: others of its field are placed by them."""
+
+    name: str
+    pattern: ReferencePattern
+    solution: Solution
+
+    @classmethod
+    def of(cls, prepared: Prepared, placed: Placed) -> Sighted | None:
+        """Take them of a frame; None where known stars did not confirm its place."""
+        stars, solution = prepared.stars, placed.solution
+        if solution is None or not solution.n_matched:
+            return None
+        pattern = make_reference(stars.x, stars.y, stars.flux, prepared.shape)
+        return cls(prepared.frame.path.name, pattern, solution)
+
+
+def solve_frame(prepared: Prepared, settings: Settings, like: Sighted | None = None) -> Solution:
+    """Solve a frame by the stars of one like it, else with the solvers of the settings.
+
+    Raises SolveError when no solver can.
+    """
     target = wanted_target(settings)
     if target is not None:
         target = at_night(target, [prepared.frame.exposure.mid_jd_utc])
     place = None if target is None else (target.ra_deg, target.dec_deg)
     request = request_for(prepared.frame, prepared.stars, settings, place)
-    solution = solve(request, settings.solve)
+    solution = None if like is None else _by_pattern(request, like)
+    solution = solution or solve(request, settings.solve)
     log.info("%s", describe_solution(solution))
     return solution
+
+
+def _by_pattern(request: SolveRequest, like: Sighted) -> Solution | None:
+    """Place a frame where its stars are those of another; None where they are not."""
+    stars, shape, known = request.stars, request.shape, like.solution
+    if like.pattern.shape != shape:
+        return None
+    try:
+        found = register(stars.x, stars.y, stars.flux, like.pattern)
+        wcs = wcs_from_registration(known.wcs, found)
+        detail = f"by the stars of {like.name}"
+        if request.catalog is not None:
+            return settle(wcs, request, request.catalog, known.solver, detail)
+    except LightcurveError:
+        return None
+    scale, rotation, parity = describe_wcs(wcs, shape)
+    rms = float(np.hypot(np.sqrt(2) * found.rms_px * scale, known.rms_arcsec))
+    return Solution(wcs, known.solver, found.n_matched, rms, scale, rotation, parity, detail)
 
 
 def field_of(

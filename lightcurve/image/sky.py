@@ -31,7 +31,7 @@ from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import STANDARDS, ImageSettings, Settings
 from lightcurve.frames.kinds import normalise_filter
 from lightcurve.image.calibrate import catalogue_offsets
-from lightcurve.image.locate import field_of, nowhere, place_sources, solve_frame
+from lightcurve.image.locate import Sighted, field_of, nowhere, place_sources, solve_frame
 from lightcurve.image.reduced import Known, OnSky, Placed, Prepared, Sources, Standards
 
 __all__ = ["ask", "choose_standards", "order_of", "refusal", "wanted_band"]
@@ -45,10 +45,16 @@ UNKNOWN = "G"  # the band whose catalogues are asked where the filter is not kno
 MIN_STANDARDS = 5  # in the whole field; with fewer the next catalogue is looked at
 
 
-def locate(prepared: Prepared, sources: Sources, settings: Settings, clock: Clock) -> OnSky:
+def locate(
+    prepared: Prepared,
+    sources: Sources,
+    settings: Settings,
+    clock: Clock,
+    like: Sighted | None = None,
+) -> OnSky:
     """Solve a frame, ask the catalogues what is there, and refine the solution with the answers."""
     with clock("solve"):
-        solution = solve_frame(prepared, settings)
+        solution = solve_frame(prepared, settings, like)
     with clock("catalogues"):
         field, known, notes = look_up(prepared, solution, settings)
     try:
@@ -56,7 +62,8 @@ def locate(prepared: Prepared, sources: Sources, settings: Settings, clock: Cloc
     except SolveError as refuted:
         # Nothing had checked that WCS before: the solvers after it may put it right.
         with besides(refuted):
-            return locate(prepared, sources, later_solvers(settings, solution, refuted), clock)
+            others = settings if like else later_solvers(settings, solution, refuted)
+            return locate(prepared, sources, others, clock)
     if placed.solution is not None and has_moved(field, placed, prepared.shape):
         # So far off was the header's WCS that part of the frame has not been asked about.
         notes += placed.notes

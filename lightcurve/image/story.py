@@ -11,6 +11,7 @@ from lightcurve.core.progress import Clock, open_log
 from lightcurve.core.settings import Settings
 from lightcurve.image.calibrate import calibrate_sources
 from lightcurve.image.folder import claimed, state_of
+from lightcurve.image.locate import Sighted
 from lightcurve.image.prepare import calibrate_frame, map_background
 from lightcurve.image.reduced import Reduced
 from lightcurve.image.sky import find_standards, locate, not_solved
@@ -58,9 +59,17 @@ def reduce_image(
 
 
 def measure_image(
-    path: Path, settings: Settings, clock: Clock, *, masters: Masters | None = None
+    path: Path,
+    settings: Settings,
+    clock: Clock,
+    *,
+    masters: Masters | None = None,
+    like: Sighted | None = None,
 ) -> Reduced:
-    """Turn one frame into a calibrated, cross-matched catalogue, as `reduce_image` writes it."""
+    """Turn one frame into a calibrated, cross-matched catalogue, as `reduce_image` writes it.
+
+    like: a frame by whose stars this one is placed on the sky, where it shows the same.
+    """
     with clock("calibrate"):
         reading = calibrate_frame(path, settings, masters)
         prepared = map_background(reading, settings)
@@ -72,7 +81,7 @@ def measure_image(
         spread = fit_point_spread(prepared, phot, apertures, seeing, settings.image)
         sources = gather_sources(prepared, found, phot, spread, apertures, seeing, settings)
     try:
-        sky = locate(prepared, sources, settings, clock)
+        sky = locate(prepared, sources, settings, clock, like)
     except SolveError as error:
         sky = not_solved(prepared, sources, error)
     with clock("zero point"):
