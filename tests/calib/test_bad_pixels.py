@@ -239,9 +239,10 @@ def test_hits_looked_for_in_parts_are_those_of_the_whole_image(fwhm, share, monk
     all_of_it, _ = search.whole(image, bad, 2)
     monkeypatch.setattr(_Search, "whole", look)
     found = search.in_parts(image, bad, 2)
-    assert all_of_it.sum() > 50
-    assert np.count_nonzero(found != all_of_it) <= 0.01 * all_of_it.sum()
-    assert max(looked_at) <= share
+    inner = slice(6, -6), slice(6, -6)  # beyond, the filters see the edge, as no frame's is seen
+    assert all_of_it[inner].sum() > 50
+    np.testing.assert_array_equal(found[inner], all_of_it[inner])
+    assert looked_at[0] <= share
 
 
 def test_a_star_at_the_edge_is_no_cosmic_ray():
