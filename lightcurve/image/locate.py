@@ -11,14 +11,14 @@ import numpy as np
 from lightcurve.astrometry.chain import solve
 from lightcurve.astrometry.refine import Check, Refined, refine_wcs
 from lightcurve.astrometry.register import ReferencePattern, make_reference, register
-from lightcurve.astrometry.request import SolveRequest, settle
+from lightcurve.astrometry.request import SolveRequest
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg, wcs_from_registration
 from lightcurve.catalogs.known_stars import light_of
 from lightcurve.catalogs.layout import Catalog, Field, Role
 from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.constants import FWHM_PER_SIGMA, J2000_JD, YEAR_DAYS
 from lightcurve.core.data import Detections, Solution
-from lightcurve.core.errors import LightcurveError, SolveError
+from lightcurve.core.errors import RegistrationError, SolveError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings
 from lightcurve.image.reduced import FoundBy, Placed, Prepared, Sources
@@ -98,15 +98,21 @@ def _by_pattern(request: SolveRequest, like: Sighted) -> Solution | None:
         return None
     try:
         found = register(stars.x, stars.y, stars.flux, like.pattern)
-        wcs = wcs_from_registration(known.wcs, found)
-        detail = f"by the stars of {like.name}"
-        if request.catalog is not None:
-            return settle(wcs, request, request.catalog, known.solver, detail)
-    except LightcurveError:
+    except RegistrationError:
         return None
+    wcs = wcs_from_registration(known.wcs, found)
     scale, rotation, parity = describe_wcs(wcs, shape)
     rms = float(np.hypot(np.sqrt(2) * found.rms_px * scale, known.rms_arcsec))
-    return Solution(wcs, known.solver, found.n_matched, rms, scale, rotation, parity, detail)
+    return Solution(
+        wcs,
+        known.solver,
+        found.n_matched,
+        rms,
+        scale,
+        rotation,
+        parity,
+        f"by the stars of {like.name}",
+    )
 
 
 def field_of(

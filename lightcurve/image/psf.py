@@ -15,7 +15,7 @@ from lightcurve.core.settings import ImageSettings
 from lightcurve.image.looks import more_glow, no_glow, pieces
 from lightcurve.image.reduced import Glow, Prepared, Spread, signal_to_noise
 from lightcurve.phot.beside import light_of_brighter
-from lightcurve.phot.cutouts import gather, nearest_pixel
+from lightcurve.phot.cutouts import add_squares, gather, nearest_pixel
 from lightcurve.phot.epsf import Choice, build_psf
 from lightcurve.phot.finder import filtered, find_sources
 from lightcurve.phot.moffat import core_of
@@ -374,17 +374,14 @@ def _left_over(
 
 def _flaws(phot: PsfPhotometry, psf: Psf, trust: _Trust) -> np.ndarray:
     """Variance of a pixel (ny, nx) that would look like the flaws of the PSF about all stars."""
-    ny, nx = phot.residual.shape
     half = int(np.ceil(RINGS_FWHM[-1] * psf.fwhm))
-    dy, dx = (d.ravel() for d in np.mgrid[-half : half + 1, -half : half + 1])
+    dy, dx = np.mgrid[-half : half + 1, -half : half + 1]
     share = trust.at(np.hypot(dy, dx) / psf.fwhm)
-    column = np.rint(phot.x).astype(int)[:, None] + dx
-    row = np.rint(phot.y).astype(int)[:, None] + dy
-    inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
-    squares = (np.nan_to_num(phot.flux)[:, None] * share) ** 2
+    squares = (np.nan_to_num(phot.flux)[:, None, None] * share) ** 2
     squares /= 4 * np.pi * (psf.fwhm / FWHM_PER_SIGMA) ** 2
-    place = (row * nx + column)[inside]
-    return np.bincount(place, squares[inside], minlength=ny * nx).reshape(ny, nx)
+    variance = np.zeros(phot.residual.shape)
+    add_squares(variance, np.rint(phot.x).astype(int), np.rint(phot.y).astype(int), squares)
+    return variance
 
 
 def _in_wings(
@@ -401,8 +398,6 @@ def _in_wings(
     than some times that wing; and for a star that is saturated, or brighter than any that the PSF
     was tried on, all about it.
     """
-    from scipy.ndimage import maximum_filter
-
     x, y = places
     core = psf.fwhm * core_of(psf.beta)
     height = np.nan_to_num(np.maximum(phot.flux, 0)) * (psf.beta - 1) / (np.pi * core**2)
@@ -410,9 +405,9 @@ def _in_wings(
     # A saturated star may have no fitted flux, but it has a height.
     shown = (prepared.frame.pixels - prepared.background.level)[place]
     height = np.maximum(height, np.nan_to_num(shown))
-    size = 2 * int(np.ceil(psf.fwhm)) + 1  # the light's middle may lie beside the clipped pixels
-    clipped = maximum_filter((prepared.frame.bad & PixelFlag.SATURATED) != 0, size)
-    unsure = clipped[place]
+    # The light's middle may lie beside the clipped pixels.
+    bits = gather(prepared.frame.bad, *place[::-1], int(np.ceil(psf.fwhm)))
+    unsure = ((bits & PixelFlag.SATURATED) != 0).any(axis=(1, 2))
     is_star = np.append(~glow.owners, np.ones(len(phot.x) - len(glow.owners), dtype=bool))
     unsure |= is_star & ~(phot.flux < trust.brightest)
     reach = core * (height / float(np.median(prepared.background.rms))) ** (1 / psf.beta)

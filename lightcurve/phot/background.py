@@ -255,7 +255,7 @@ def _map(data: np.ndarray, mask: np.ndarray, box: int, clip: Clip) -> tuple[np.n
 
 def _splined(cells: np.ndarray, mesh: Mesh, data: np.ndarray) -> np.ndarray:
     """Draw a spline through the cells' middles, and straight on to the frame's edges."""
-    from scipy.interpolate import RectBivariateSpline
+    from scipy.interpolate import BSpline, RectBivariateSpline
 
     nodes = []
     for middles, length in zip((mesh.rows, mesh.columns), data.shape, strict=True):
@@ -269,4 +269,11 @@ def _splined(cells: np.ndarray, mesh: Mesh, data: np.ndarray) -> np.ndarray:
         nodes.append(np.concatenate([ends[:1], middles, ends[1:]]))
     orders = [min(3, len(one) - 1) for one in nodes]
     spline = RectBivariateSpline(*nodes, cells, kx=orders[0], ky=orders[1])
-    return spline(*map(np.arange, data.shape)).astype(np.float32)
+    *knots, coefficients = spline.tck
+    # On a grid its sums are two products of matrices.
+    down, across = (
+        BSpline.design_matrix(np.arange(float(n)), t, k, extrapolate=True).toarray()
+        for n, t, k in zip(data.shape, knots, orders, strict=True)
+    )
+    table = coefficients.reshape(down.shape[1], across.shape[1])
+    return (down @ table @ across.T).astype(np.float32)

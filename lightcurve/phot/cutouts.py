@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 from lightcurve.core.flags import Flag, PixelFlag
 
 __all__ = [
+    "add_squares",
     "aperture_flags",
     "circle_overlap",
     "gather",
@@ -73,6 +74,21 @@ def gather(image: np.ndarray, x: np.ndarray, y: np.ndarray, half: int) -> np.nda
             -1, size, size
         )
     return found
+
+
+def add_squares(image: np.ndarray, x: np.ndarray, y: np.ndarray, squares: np.ndarray) -> None:
+    """Add squares (n, s, s) to an image (ny, nx), which is changed; what lies off it is left out.
+
+    x, y: (n,) int arrays, their middle pixels.
+    """
+    half = squares.shape[1] // 2
+    ny, nx = image.shape
+    for row, column, square in zip((y - half).tolist(), (x - half).tolist(), squares, strict=True):
+        low, left = max(-row, 0), max(-column, 0)
+        part = square[low : max(ny - row, 0), left : max(nx - column, 0)]
+        image[row + low : row + low + len(part), column + left : column + left + part.shape[1]] += (
+            part
+        )
 
 
 @lru_cache(maxsize=64)

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from lightcurve.phot.aperture import circle_sums
+from lightcurve.phot.cutouts import add_squares
 from lightcurve.phot.moffat import core_of
 from lightcurve.phot.surface import Box, Surface, n_terms, polynomial
 
@@ -269,15 +270,11 @@ def render(
 
     places: x and y, (n,) float arrays, pixels. flux: (n,) float array.
     """
-    half = int(psf.half_px) - 2
-    ny, nx = shape
-    column, row = (np.rint(place).astype(int)[:, None, None] for place in places)
-    boxes = psf_boxes(psf, *places, half) * flux[:, None, None]
-    dy, dx = np.mgrid[-half : half + 1, -half : half + 1]
-    rows, columns = row + dy, column + dx
-    inside = (rows >= 0) & (rows < ny) & (columns >= 0) & (columns < nx)
-    place = (rows * nx + columns)[inside]
-    return np.bincount(place, boxes[inside], minlength=ny * nx).reshape(ny, nx)
+    boxes = psf_boxes(psf, *places, int(psf.half_px) - 2) * flux[:, None, None]
+    image = np.zeros(shape)
+    column, row = (np.rint(place).astype(int) for place in places)
+    add_squares(image, column, row, boxes)
+    return image
 
 
 def _weights(offset: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightcurve.phot.cutouts import gather
+from lightcurve.phot.cutouts import add_squares, gather
 from lightcurve.phot.psf import Psf, Sampler, psf_boxes
 
 if TYPE_CHECKING:
@@ -243,15 +243,14 @@ class _Work:
     def _picture(self, state: np.ndarray) -> np.ndarray:
         """All of the stars' light in the frame with its margin, flat."""
         half = int(self.sampler.psf.half_px) - 2
-        model = np.zeros(self.index.size)
+        model, side = np.zeros(self.index.shape), 2 * half + 1
         blocks = len(state) * (2 * half + 1) ** 2 // BLOCK_PIXELS + 1
         for some in np.array_split(state, blocks):
             flux, x, y = some.T
             boxes = self.sampler.values(x, y, half) * flux[:, None]
-            model += np.bincount(
-                self.squares(x, y, half).ravel(), boxes.ravel(), minlength=model.size
-            )
-        return model
+            row, column = np.divmod(self.squares(x, y, 0)[:, 0], self.index.shape[1])
+            add_squares(model, column, row, boxes.reshape(-1, side, side))
+        return model.ravel()
 
 
 def _middle(squares: np.ndarray, half: int, inner: int) -> np.ndarray:

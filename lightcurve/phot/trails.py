@@ -66,9 +66,12 @@ def find_trails(pixels: np.ndarray, bad: np.ndarray, background: Background) -> 
     smooth = smoothed_by(light, SMOOTH_SIGMA, 3.0)
     noise = float(np.median(background.rms)) / (2 * np.sqrt(np.pi) * SMOOTH_SIGMA)
     groups, _ = label(smooth > THRESHOLD_SIGMA * noise, structure=np.ones((3, 3)))
+    many = np.bincount(groups.ravel()) >= MIN_LENGTH_PX / np.sqrt(2)  # as many as it is long
     mask = np.zeros(pixels.shape, dtype=bool)
     lines = []
-    for number, box in enumerate(find_objects(groups), start=1):
+    boxes = find_objects(groups)
+    for number in np.flatnonzero(many[1:]) + 1:
+        box = boxes[number - 1]
         size = max(part.stop - part.start for part in box)
         if size < MIN_LENGTH_PX / np.sqrt(2):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lightcurve.phot.aperture import circle_sums, sparse_sums
-from lightcurve.phot.cutouts import gather, nearest_pixel
+from lightcurve.phot.cutouts import add_squares, gather, nearest_pixel
 
 
 def test_who_is_beyond_the_frame_has_the_pixel_at_its_rim():
@@ -33,3 +33,16 @@ def test_few_pixels_are_summed_as_all_are_but_for_the_part_of_those_at_the_rim()
     off = sparse_sums(image, x, y, radii) - circle_sums(image, x, y, radii)
     assert np.abs(off).max() < 25
     assert abs(off.mean()) < 1
+
+
+def test_squares_are_added_where_they_lie_on_the_image() -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.integers(-9, 39, 200), rng.integers(-9, 29, 200)
+    squares = rng.normal(size=(200, 7, 7))
+    image = rng.normal(size=(20, 30))
+    whole = np.zeros((80, 90))
+    for column, row, square in zip(x, y, squares, strict=True):
+        whole[row + 27 : row + 34, column + 27 : column + 34] += square
+    found = image.copy()
+    add_squares(found, x, y, squares)
+    np.testing.assert_allclose(found, image + whole[30:50, 30:60], atol=1e-12)
