@@ -373,7 +373,7 @@ def frame_limits(
         np.random.default_rng([settings.seed, 0xB1A]),
     )
     frame = prepared.frame
-    empty = blank_fluxes(frame.pixels, frame.bad, places, radius, apertures.annulus)
+    empty = blank_fluxes(frame.pixels, places, radius, apertures.annulus)
     inner, outer = apertures.annulus
     noise = prepared.camera.noise
     return measure_limits(

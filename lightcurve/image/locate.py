@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.astrometry.chain import solve
+from lightcurve.astrometry.chain import SOLVERS, solve
 from lightcurve.astrometry.refine import Check, Refined, refine_wcs
 from lightcurve.astrometry.register import ReferencePattern, make_reference, register
 from lightcurve.astrometry.request import SolveRequest
@@ -20,7 +21,7 @@ from lightcurve.core.constants import FWHM_PER_SIGMA, J2000_JD, YEAR_DAYS
 from lightcurve.core.data import Detections, Solution
 from lightcurve.core.errors import RegistrationError, SolveError
 from lightcurve.core.flags import Flag
-from lightcurve.core.settings import Settings
+from lightcurve.core.settings import Settings, SolveSettings
 from lightcurve.image.reduced import FoundBy, Placed, Prepared, Sources
 from lightcurve.image.sources import disturbed
 from lightcurve.setup.solving import describe_solution, request_for
@@ -85,14 +86,19 @@ def solve_frame(prepared: Prepared, settings: Settings, like: Sighted | None = N
         target = at_night(target, [prepared.frame.exposure.mid_jd_utc])
     place = None if target is None else (target.ra_deg, target.dec_deg)
     request = request_for(prepared.frame, prepared.stars, settings, place)
-    solution = None if like is None else _by_pattern(request, like)
+    solution = None if like is None else _by_the_sight(request, settings.solve, like)
     solution = solution or solve(request, settings.solve)
     log.info("%s", describe_solution(solution))
     return solution
 
 
-def _by_pattern(request: SolveRequest, like: Sighted) -> Solution | None:
-    """Place a frame where its stars are those of another; None where they are not."""
+def _by_the_sight(request: SolveRequest, settings: SolveSettings, like: Sighted) -> Solution | None:
+    """Place a frame by its own WCS where stars confirm it, else as one like it; None by neither."""
+    own = tuple(name for name in settings.solvers if SOLVERS.get(name).only_claims)
+    with suppress(SolveError):
+        claimed = solve(request, settings.model_copy(update={"solvers": own}))
+        if claimed.n_matched:
+            return claimed
     stars, shape, known = request.stars, request.shape, like.solution
     if like.pattern.shape != shape:
         return None
@@ -103,16 +109,8 @@ def _by_pattern(request: SolveRequest, like: Sighted) -> Solution | None:
     wcs = wcs_from_registration(known.wcs, found)
     scale, rotation, parity = describe_wcs(wcs, shape)
     rms = float(np.hypot(np.sqrt(2) * found.rms_px * scale, known.rms_arcsec))
-    return Solution(
-        wcs,
-        known.solver,
-        found.n_matched,
-        rms,
-        scale,
-        rotation,
-        parity,
-        f"by the stars of {like.name}",
-    )
+    told = f"by the stars of {like.name}"
+    return Solution(wcs, known.solver, found.n_matched, rms, scale, rotation, parity, told)
 
 
 def field_of(

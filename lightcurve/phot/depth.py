@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.core.robust import robust_scatter
-from lightcurve.phot.aperture import measure_stars
+from lightcurve.phot.aperture import MIN_SKY_PIXELS, circle_sums, measure_stars
 from lightcurve.phot.background import Background
-from lightcurve.phot.cutouts import gather
+from lightcurve.phot.cutouts import annulus_offsets, gather, take_offsets
 from lightcurve.phot.finder import find_sources
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.phot.psf import Psf, render
+from lightcurve.phot.sky import clipped_sky
 
 __all__ = [
     "Completeness",
@@ -92,27 +93,26 @@ def blank_places(
 
 def blank_fluxes(
     pixels: np.ndarray,
-    bad: np.ndarray,
     places: tuple[np.ndarray, np.ndarray],
     radius: float,
     annulus: tuple[float, float],
 ) -> np.ndarray:
-    """Measure empty apertures exactly as stars are.
+    """Measure empty apertures exactly as stars are that are not moved.
 
-    pixels, bad: (ny, nx) arrays, ADU and `PixelFlag` bits. places: x, y, (n,) each, pixels.
+    pixels: (ny, nx) float32 array, ADU. places: x, y, (n,) each, pixels.
     radius, annulus: pixels. Returns (n,) float array, ADU above the sky.
     """
-    radii, n = np.array([radius]), len(places[0])
+    x, y = places
     # Of stars far out of focus 2,000 annuli have more pixels than any memory.
-    step = max(int(PIXELS_AT_ONCE / (np.pi * annulus[1] ** 2)), 1)
-    fluxes = np.empty(n)
-    for start in range(0, n, step):
-        some = slice(start, start + step)
-        x, y = places[0][some], places[1][some]
-        # A shift of 0 lets no centroid move an aperture to the next peak of the noise.
-        phot = measure_stars(pixels, bad, x, y, radii, annulus, NoiseModel(), max_shift=0.0)
-        fluxes[some] = phot.flux[:, 0]
-    return fluxes
+    n = int(len(x) * np.pi * annulus[1] ** 2 / PIXELS_AT_ONCE) + 1
+    rings = annulus_offsets(*annulus)
+    parts = [
+        clipped_sky(take_offsets(pixels, np.rint(u).astype(int), np.rint(v).astype(int), rings))
+        for u, v in zip(np.array_split(x, n), np.array_split(y, n), strict=True)
+    ]
+    sky, n_sky = (np.concatenate([part[k] for part in parts]) for k in (0, 2))
+    flux = circle_sums(pixels, x, y, np.array([radius]))[:, 0] - np.pi * radius**2 * sky
+    return np.where(n_sky < MIN_SKY_PIXELS, np.nan, flux)
 
 
 def measure_limits(

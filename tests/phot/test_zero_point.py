@@ -8,10 +8,12 @@ import pytest
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.phot import depth
+from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.background import Background, measure_background
 from lightcurve.phot.depth import blank_fluxes, blank_places, measure_limits
 from lightcurve.phot.finder import find_sources
 from lightcurve.phot.methods import FINDERS
+from lightcurve.phot.noise import NoiseModel
 from lightcurve.phot.seeing import fit_gaussians, measure_widths
 from lightcurve.phot.trails import find_trails
 from lightcurve.phot.zero_point import apply_zero_point, fit_zero_point, instrumental
@@ -213,16 +215,20 @@ def test_instrumental_magnitudes_are_of_a_second() -> None:
 def test_blank_apertures_need_memory_of_a_block_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     pixels = rng.normal(100, 5, (150, 150))
-    given = pixels, unmarked(pixels), tuple(rng.uniform(30, 120, (2, 40))), 4.0, (12.0, 20.0)
-    at_once = blank_fluxes(*given)
-    blocks = []
+    pixels = pixels.astype(np.float32)
+    pixels[10:35, :80] = np.nan
+    places = tuple(rng.uniform(25, 120, (2, 40)))
+    at_once = blank_fluxes(pixels, places, 4.0, (12.0, 20.0))
+    blocks, sky_of = [], depth.clipped_sky
     monkeypatch.setattr(depth, "PIXELS_AT_ONCE", 20_000)
-    measure = depth.measure_stars
-    monkeypatch.setattr(
-        depth, "measure_stars", lambda *a, **k: blocks.append(len(a[2])) or measure(*a, **k)
+    monkeypatch.setattr(depth, "clipped_sky", lambda v: blocks.append(v.size) or sky_of(v))
+    assert np.array_equal(blank_fluxes(pixels, places, 4.0, (12.0, 20.0)), at_once, equal_nan=True)
+    assert max(blocks) <= 20_000
+    stars = measure_stars(
+        pixels, unmarked(pixels), *places, np.array([4.0]), (12.0, 20.0), NoiseModel(), max_shift=0
     )
-    assert np.array_equal(blank_fluxes(*given), at_once)
-    assert max(blocks) * np.pi * 20.0**2 <= 20_000
+    far = places[1] > 40  # of what is not finite, which is filled in stars
+    assert np.array_equal(at_once[far], stars.flux[far, 0])
 
 
 def test_measured_limits_are_the_analytic_ones_on_white_noise() -> None:
@@ -230,7 +236,7 @@ def test_measured_limits_are_the_analytic_ones_on_white_noise() -> None:
     pixels, _, _ = frame(rng, shape=(600, 600), n_stars=20)
     background = mapped(pixels, unmarked(pixels))
     x, y = blank_places(background.sources, 5.0, 20.0, rng)
-    fluxes = blank_fluxes(pixels, unmarked(pixels), (x, y), 4.0, (12.0, 20.0))
+    fluxes = blank_fluxes(pixels.astype(np.float32), (x, y), 4.0, (12.0, 20.0))
     limits = measure_limits(
         fluxes, radius_px=4.0, pixel_rms=float(np.median(background.rms)),
         n_sky=np.pi * (20**2 - 12**2), gain_e_per_adu=2.0, zero_point=20.0, exposure_s=60.0,
