@@ -145,6 +145,13 @@ class Injector:
         width = np.where(np.isfinite(priors.width), priors.width, 0.0)
         for _ in range(TRIES):
             theta = centre + width * rng.normal(size=len(centre))
+            if "impact_parameter" in planet.free:
+                theta[3] = rng.uniform(0.0, 1.0)
+            if "a_over_rs" in planet.free:  # as long as expected, whatever the impact parameter
+                chord = ((1 + theta[1]) ** 2 - theta[3] ** 2) / (
+                    (1 + theta[1]) ** 2 - centre[3] ** 2
+                )
+                theta[2] *= math.sqrt(max(chord, 0.0))
             if possible(theta, priors):
                 return theta
         return centre
