@@ -220,7 +220,10 @@ def solve_joint(joint: Joint, first: np.ndarray) -> JointSolution:
     )
     p = np.clip(scale * found.x, joint.priors.lower, joint.priors.upper)
     matrix = joint.jacobian(p) * scale
-    cov = np.linalg.pinv(matrix.T @ matrix, hermitian=True) * np.outer(scale, scale)
+    # What neither data nor priors hold is as wide as its bounds, as in `solve.covariance`.
+    free, span = np.isinf(joint.priors.width), joint.priors.upper - joint.priors.lower
+    bounds = np.diag(np.where(free, (2 * scale / span) ** 2, 0.0))
+    cov = np.linalg.pinv(matrix.T @ matrix + bounds, hermitian=True) * np.outer(scale, scale)
     return JointSolution(joint, p, cov, 2 * float(found.cost))
 
 

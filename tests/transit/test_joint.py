@@ -85,8 +85,10 @@ def test_durations_count_once_however_many_nights(solutions):
         )
         for one in solutions
     ]
-    joint = fit_together(nights, ("V",) * 3).joint
-    p = joint.priors.centre + 1e-3
+    found = fit_together(nights, ("V",) * 3)
+    joint, p = found.joint, found.joint.priors.centre + 1e-3
+    at = joint.names.index("impact_parameter")
+    assert 0 < found.cov[at, at] < 2
     n = sum(len(one.time) for one in joint.problems)
     off = (contact_duration(planet, rp=p[3], a=p[4], b=p[5]) - 0.1) / 0.002
     assert joint.residuals(p)[-1] == pytest.approx(off)
