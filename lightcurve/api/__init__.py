@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from lightcurve.catalogs.mast import mast_wish
 from lightcurve.commands.options import settings_of_keywords
 from lightcurve.commands.tune import wishes_of
 from lightcurve.core.data import LightCurve, Measurements
@@ -601,6 +602,9 @@ def follow_star(
     files: Sequence[AnyPath],
     out: AnyPath = "lightcurve-space",
     *,
+    product: str = "curves",
+    author: str = "",
+    sectors: Sequence[int] = (),
     flux: str = "",
     error: str = "",
     settings: Settings | None = None,
@@ -613,6 +617,9 @@ def follow_star(
     ----------
     files : sequence of path-like
         Light-curve and pixel files, cut-outs of full frames, folders of them; or the star's name.
+    product, author, sectors
+        What is fetched for a name: ``"curves"``, ``"pixels"`` or ``"cutouts"``, whose, and of which
+        sectors, quarters or campaigns.
     flux, error : str
         Columns, where others than the usual ones are meant.
     settings, **options
@@ -635,6 +642,7 @@ def follow_star(
         settings_of_keywords("space", settings, options),
         Path(out),
         ColumnChoice(flux=flux, error=error),
+        wish=mast_wish(product, author, sectors),
         progress=progress or silent,
     )
 

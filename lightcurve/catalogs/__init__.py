@@ -12,6 +12,7 @@ __all__ = [
     "known_planets",
     "known_stars",
     "layout",
+    "mast",
     "motion",
     "reach",
     "services",

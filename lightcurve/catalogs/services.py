@@ -19,6 +19,7 @@ from lightcurve.catalogs import (
     gaia_synthetic,
     hips,
     horizons,
+    mast,
     milliquas,
     panstarrs,
     sdss,
@@ -126,7 +127,13 @@ def server_names() -> tuple[str, ...]:
 def addresses(settings: CatalogSettings) -> dict[str, str]:
     """List all servers by name, and the addresses at which they are asked."""
     asked = [route.server for service in SERVICES for route in service.routes]
-    others = (*hips.SERVERS, horizons.SERVER, exoclock.SERVER, exoplanet_archive.SERVER)
+    others = (
+        *hips.SERVERS,
+        horizons.SERVER,
+        mast.SERVER,
+        exoclock.SERVER,
+        exoplanet_archive.SERVER,
+    )
     return {s.name: settings.servers.get(s.name, s.address) for s in (*asked, *others)}
 
 

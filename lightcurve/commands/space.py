@@ -31,6 +31,15 @@ def space(
         Path,
         typer.Option("--out", "-o", callback=a_folder, help="Folder for the products."),
     ] = Path("lightcurve-space"),
+    product: Annotated[
+        str, typer.Option("--product", help="Of a star's name: curves, pixels or cutouts.")
+    ] = "curves",
+    author: Annotated[
+        str, typer.Option("--author", help="Whose light curves: SPOC, QLP ...; else the best.")
+    ] = "",
+    sectors: Annotated[
+        list[int] | None, typer.Option("--sector", help="Sector, quarter or campaign; repeat.")
+    ] = None,
     flux: Flux = "",
     error: Error = "",
     verbose: Verbose = False,
@@ -38,16 +47,18 @@ def space(
 ) -> None:
     """Take a star's light curves from files of TESS, Kepler or K2, and time its transits.
 
-    Without a planet its transits are searched for.
+    Without a planet its transits are searched for; files of a star's name are fetched from MAST.
 
     Example: lightcurve space tess-s0040_tp.fits --planet hatp32b.toml
     """
     with LINE.show("starting"):  # imports take a while
         from lightcurve.space.story import follow_star
+    from lightcurve.catalogs.mast import mast_wish
     from lightcurve.tables.light_curves import ColumnChoice
 
     choice = ColumnChoice(flux=flux, error=error)
-    run = follow_star(files, settings, out, choice, progress=bar)
+    wish = mast_wish(product, author, sectors or ())
+    run = follow_star(files, settings, out, choice, wish=wish, progress=bar)
     if not json:
         if run.season is not None:
             tell_season(run.season)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tomli_w
 
+from lightcurve.catalogs.mast import MastWish
 from lightcurve.core.data import Planet, Products
 from lightcurve.core.data.curves import NOTHING_WRITTEN
 from lightcurve.core.errors import FitError
@@ -27,7 +28,7 @@ from lightcurve.space.products import (
     write_curve,
     write_summary,
 )
-from lightcurve.space.take import SpaceCurve, check_one_star, find_files, take_all
+from lightcurve.space.take import SpaceCurve, check_one_star, gather, take_all
 from lightcurve.tables.light_curves import ColumnChoice
 from lightcurve.transit.fit_values import planet_values
 from lightcurve.transit.search import Box, box_planet, search_transits
@@ -66,6 +67,7 @@ def follow_star(
     out: Path,
     choice: ColumnChoice | None = None,
     *,
+    wish: MastWish | None = None,
     progress: Progress = silent,
 ) -> SpaceRun:
     """Take light curves of a star from files of space telescopes, and time its transits.
@@ -73,22 +75,27 @@ def follow_star(
     Parameters
     ----------
     inputs : sequence of str
-        Light-curve files, target pixel files, cut-outs, and folders of them, of one star.
+        Light-curve files, target pixel files, cut-outs, and folders of them, of one star; or its
+        name alone, for which files are fetched from MAST.
     settings : Settings
         Its target, fit and seed are used. Without a planet its transits are searched for.
     out : Path
         Gets a light curve of each, and what a season leaves; made if need be.
     choice : ColumnChoice, optional
         Which columns are meant.
+    wish : MastWish, optional
+        What is fetched for a name; by default the best light curve of each sector.
 
     Raises
     ------
     InputError
         When no file can be read, or they are of several stars.
+    CatalogError
+        When files cannot or may not be fetched.
     """
     choice = choice or ColumnChoice()
     with open_log(out):
-        files = find_files([Path(one) for one in inputs])
+        files, settings = gather(inputs, settings, out, wish or MastWish())
         curves = take_all(files, choice, progress)
         check_one_star(curves)
         with stage("looking for the planet"):

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.catalogs.mast import MastWish, fetch_files
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import LightCurve
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.flags import NO_POINT
 from lightcurve.core.guard import guard, reason_of
 from lightcurve.core.progress import Progress
+from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import parse_numbers
 from lightcurve.core.times import bjd_tdb
+from lightcurve.setup.target import find_target
 from lightcurve.tables.fits_table import is_fits, open_fits
 from lightcurve.tables.light_curves import ColumnChoice, curve_of_table
 from lightcurve.tables.missions import BY_BITS
@@ -63,8 +66,39 @@ class SpaceCurve:
         return np.asarray(good & ((self.curve.flags & int(NO_POINT)) == 0))
 
 
-def find_files(paths: Sequence[Path]) -> list[Path]:
-    """List the files of paths and folders; raises InputError where there is none."""
+def gather(
+    inputs: Sequence[str], settings: Settings, out: Path, wish: MastWish
+) -> tuple[list[Path], Settings]:
+    """List files of paths and folders, or fetch those of a star by its name.
+
+    A star's name also stands for its planet, where the settings name none: settings beside them.
+    Raises InputError where there is no file, and CatalogError where none can be fetched.
+    """
+    paths = [Path(one) for one in inputs]
+    names = [one for one, path in zip(inputs, paths, strict=True) if _is_name(one, path)]
+    if not names:
+        return find_files(paths, out), settings
+    if len(inputs) > 1:
+        msg = f"{names[0]}: there is no such file or folder, and a star's name stands alone"
+        raise InputError(msg)
+    star = find_target(settings.target.model_copy(update={"name": names[0]}), settings.catalogs)
+    log.info("%s: %.5f %+.5f, %s", star.name, star.ra_deg, star.dec_deg, star.source)
+    files = fetch_files(star.ra_deg, star.dec_deg, wish, settings.catalogs, out / "downloads")
+    for file in files:
+        log.info("fetched from MAST: %s", file.name)
+    if not settings.target.planet_file and star.planet is not None:
+        target = settings.target.model_copy(update={"name": names[0]})
+        settings = settings.model_copy(update={"target": target})
+    return files, settings
+
+
+def _is_name(text: str, path: Path) -> bool:
+    """Whether what is given can be no path, but a star."""
+    return not path.exists() and "/" not in text and not text.lower().endswith((*FILES, ".gz"))
+
+
+def find_files(paths: Sequence[Path], out: Path) -> list[Path]:
+    """List the files of paths and folders but those we wrote; InputError where there is none."""
     found: list[Path] = []
     for path in paths:
         if not path.exists():
@@ -72,10 +106,13 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
             raise InputError(msg)
         inside = sorted(path.rglob("*")) if path.is_dir() else [path]
         found += [p for p in inside if p == path or p.name.lower().endswith(FILES)]
-    if not found:
+    ours = out.resolve() / "lightcurves"
+    files = [p.resolve() for p in found if p.is_file()]
+    files = [p for p in files if not p.is_relative_to(ours)]
+    if not files:
         msg = f"no FITS file in {', '.join(map(str, paths))}"
         raise InputError(msg)
-    return list(dict.fromkeys(p.resolve() for p in found if p.is_file()))
+    return list(dict.fromkeys(files))
 
 
 def take_all(

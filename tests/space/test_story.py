@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import CatalogError, InputError
 from lightcurve.core.settings import Settings
 from lightcurve.space.story import follow_star
 from lightcurve.tables.light_curves import read_curve
@@ -130,3 +130,15 @@ def test_the_command_tells_all_as_json_and_a_mistake_in_one_line(tmp_path):
     wrong = CliRunner().invoke(app, ["space", str(tmp_path / "lv.fits"), "--offline", "--out", out])
     assert wrong.exit_code != 0
     assert "Traceback" not in wrong.output
+
+
+def test_a_name_has_its_files_fetched_and_stands_for_its_planet(sector, folder, tmp_path):
+    settings = Settings.model_validate(OFFLINE | {"target": {"planet_file": folder / "b.toml"}})
+    with pytest.raises(CatalogError, match="may not be asked"):
+        follow_star(["Space b"], settings, tmp_path)
+    (tmp_path / "downloads").mkdir()
+    write_light_curve(tmp_path / "downloads" / "lc.fits", sector)  # of an earlier time
+    run = follow_star(["Space b"], settings, tmp_path)
+    assert run.season is not None
+    with pytest.raises(InputError, match="stands alone"):
+        follow_star(["Space b", "Space c"], settings, tmp_path)
