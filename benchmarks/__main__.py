@@ -15,6 +15,7 @@ from pathlib import Path
 
 CAMPAIGNS = {
     "campaign",
+    "candidates",
     "colour",
     "difference",
     "faults",
