@@ -26,21 +26,24 @@ SIDE = 900
 CHILD = """
 import json, resource, sys, time
 from pathlib import Path
-from lightcurve.config import make_settings
+from lightcurve.core.settings import make_settings
 from lightcurve.frames.inventory import take_inventory
-from lightcurve.prepare import prepare_night
-from lightcurve.store import open_store
-from lightcurve.target import find_target
-from lightcurve.stacking import stack_results
-from lightcurve.workers import measure_night
-folder, out, stars = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+from lightcurve.night.prepare import prepare_night
+from lightcurve.night.reduced import stack_results
+from lightcurve.night.store import open_store
+from lightcurve.night.workers import measure_night
+from lightcurve.setup.target import find_target
+folder, out, stars, n = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 settings = make_settings({"target": {"name": "Bench-1", "ra": "20.0", "dec": "30.0"},
                           "stars": {"max_stars": stars}, "workers": 1})
 target = find_target(settings.target)
 scene = prepare_night(take_inventory(folder, settings), target, settings, out / "masters")
+frames = [out / f"{k:04d}.fits" for k in range(n)]  # the same files under many names
+for k, frame in enumerate(frames):
+    frame.symlink_to(scene.lights[k % len(scene.lights)].resolve())
 with open_store(out) as store:
     start = time.process_time()
-    results = measure_night(scene.lights, scene.recipe, store)
+    results = measure_night(frames, scene.recipe, store)
     stack_results(results, scene.recipe)
     seconds = time.process_time() - start
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -48,7 +51,7 @@ print(json.dumps({"seconds": seconds, "peak_mb": peak, "stars": len(scene.recipe
 """
 
 
-def make_files(folder: Path) -> list[Path]:
+def make_files(folder: Path) -> None:
     """Simulate the frames that all measurements share."""
     from lightcurve.simulate.night import simulate_night
     from lightcurve.simulate.observatory import Night, SimCamera
@@ -61,19 +64,14 @@ def make_files(folder: Path) -> list[Path]:
         np.random.default_rng(3), (20.0, 30.0), (side, side), 600, mag_range=(9.0, 14.0)
     )
     target = SimTarget("Bench-1", 20.0, 30.0, 11.0)
-    truth = simulate_night(folder, night, camera, field, target, np.ones(N_FILES), header_wcs=True)
-    return list(truth.lights)
+    simulate_night(folder, night, camera, field, target, np.ones(N_FILES), header_wcs=True)
 
 
-def measured(files: list[Path], folder: Path, frames: int, stars: int) -> dict[str, float]:
-    """Measure so many frames (the files under many names) of so many stars."""
-    night, out = folder / "night", folder / "run"
-    night.mkdir(parents=True)
+def measured(night: Path, out: Path, frames: int, stars: int) -> dict[str, float]:
+    """Measure so many frames (those of a night under many names) of so many stars."""
     out.mkdir()
-    for k in range(frames):
-        (night / f"{k:04d}.fits").symlink_to(files[k % len(files)])
     child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(night), str(out), str(stars)],
+        [sys.executable, "-c", CHILD, str(night), str(out), str(stars), str(frames)],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return json.loads(child.stdout.splitlines()[-1])
@@ -113,9 +111,10 @@ def main() -> None:
     picture = parser.parse_args().picture
     with TemporaryDirectory() as folder:
         place = Path(folder)
-        files = make_files(place / "files")
-        frames = {n: measured(files, place / f"f{n}", n, 100) for n in FRAMES}
-        stars = {n: measured(files, place / f"s{n}", 60, n) for n in STARS}
+        night = place / "night"
+        make_files(night)
+        frames = {n: measured(night, place / f"f{n}", n, 100) for n in FRAMES}
+        stars = {n: measured(night, place / f"s{n}", 60, n) for n in STARS}
     show(
         f"frames of {SIDE} x {SIDE} px, 100 stars",
         ("frames", "s", "ms a frame", "peak MB"),

@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_large [--frames 8] [--size 4096] [--repeats 100]
 
-Wanted: at most 2.5 times reading and decoding; two processes at least 1.8 times as fast as one.
+Wanted: at most 1.5 times reading and decoding; two processes at least 1.9 times as fast as one.
 """
 
 from __future__ import annotations

@@ -280,9 +280,11 @@ def _mark_bad(
     whole = pixels.dtype.kind in "iu"
     level = math.ceil(saturation_adu) if whole else np.float32(saturation_adu)
     # Rows without such a pixel are not written to: what is never touched costs no memory.
-    rows = np.flatnonzero(~(pixels.max(axis=1) < level))
-    for some in np.array_split(rows, range(ROWS, len(rows), ROWS)):
-        bad[some] |= np.uint8(PixelFlag.SATURATED) * (pixels[some] >= level)
+    for start in range(0, len(pixels), ROWS):
+        block = pixels[start : start + ROWS]
+        if not block.max() < level:
+            rows = start + np.flatnonzero(~(block.max(axis=1) < level))
+            bad[rows] |= np.uint8(PixelFlag.SATURATED) * (pixels[rows] >= level)
     return bad
 
 

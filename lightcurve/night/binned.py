@@ -92,7 +92,7 @@ def shrink_bits(bits: np.ndarray, factor: int) -> np.ndarray:
     """
     small = np.zeros([length // factor for length in bits.shape], np.uint8)
     for rows, block in _blocks(bits, factor):
-        if block.any():
+        if block.max(initial=0):  # twice as quick as to ask for any
             lines = np.bitwise_or.reduce([block[k::factor] for k in range(factor)])
             small[rows] = np.bitwise_or.reduce([lines[:, k::factor] for k in range(factor)])
     return small
