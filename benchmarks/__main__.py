@@ -31,6 +31,7 @@ CAMPAIGNS = {
     "space",
     "stops",
     "survey",
+    "variables",
     "verdicts",
 }
 

@@ -198,7 +198,10 @@ def fit_zero(
     mag, error = standards.mag[at], standards.mag_err[at]
     if told is None:
         return fit_zero_point(inst, noise, mag, error, colour=colour if fitted else None)
-    mean = float(np.nanmedian(colour)) if np.isfinite(colour).any() else math.nan
+    if not np.isfinite(colour).any():
+        msg = f"no standard of {standards.catalog.title} has a colour, which --transform needs"
+        raise FitError(msg)
+    mean = float(np.nanmedian(colour))
     zero = fit_zero_point(inst, noise, mag - told * (colour - mean), error)
     return replace(zero, colour_term=told, colour_term_err=transformation.err, colour_mean=mean)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from lightcurve.core.data import Products
 from lightcurve.core.data.curves import NOTHING_WRITTEN
-from lightcurve.core.errors import FitError
+from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.progress import Progress, open_log, silent, stage
 from lightcurve.core.settings import CatalogSettings, Settings
 from lightcurve.exports.aavso import CAMERA
@@ -182,10 +182,13 @@ def time_minima(
     Raises
     ------
     InputError
-        When there is nothing to read.
+        When there is nothing to read, or the period is none.
     FitError
         When no minimum is found.
     """
+    if period is not None and not period > 0:
+        msg = f"--period {period:g} is not positive"
+        raise InputError(msg)
     with open_log(out):
         series = (star or Star()).read(paths)
         with stage("looking for minima"):

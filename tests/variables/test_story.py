@@ -72,5 +72,7 @@ def test_what_cannot_be_is_refused(tables, tmp_path) -> None:
     flat = T0 + np.arange(0, 0.2, 0.002)
     steady = np.random.default_rng(1).normal(1, NOISE, len(flat))
     quiet = write_table(tmp_path / "q.csv", flat, steady, NOISE)
+    with pytest.raises(InputError, match="positive"):
+        lc.time_minima([quiet], tmp_path / "out", period=0.0)
     with pytest.raises(FitError, match="six sigma"):
         lc.time_minima([quiet], tmp_path / "out")
