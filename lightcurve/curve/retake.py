@@ -27,7 +27,7 @@ from lightcurve.curve.form import (
     sketch_curve,
 )
 
-__all__ = ["apertures_of", "choice_of", "retake", "retake_many", "retake_plainly"]
+__all__ = ["apertures_of", "choice_of", "retake", "retake_many", "retake_plainly", "retake_whole"]
 
 AT_ONCE = 100_000  # measurements: an array of as many stays near the processor
 
@@ -87,6 +87,14 @@ def retake(
         When no comparison star, or no good measurement of the target, is left.
     """
     search = prepare_search(measurements, settings, in_transit=in_transit, blend=blend)
+    return retake_whole(search, choice)
+
+
+def retake_whole(search: Search, choice: Choice) -> LightCurve:
+    """Form the light curve of a choice as `retake` does, by a search that stands ready.
+
+    Raises FitError as it does.
+    """
     return form_curve(*option_of(search, choice))
 
 

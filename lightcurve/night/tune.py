@@ -27,9 +27,9 @@ from lightcurve.curve.named import Field, find_star
 from lightcurve.curve.retake import (
     apertures_of,
     choice_of,
-    retake,
     retake_many,
     retake_plainly,
+    retake_whole,
 )
 from lightcurve.night.keep import keep_night, read_night
 from lightcurve.night.reduced import Night, Own
@@ -196,10 +196,7 @@ def tune_run(folder: Path, wishes: Wishes, *, progress: Progress = silent) -> Tu
             return Tuned(kept, (first, *others), applied=applied)
         choice = choose_wished(bench, wishes)
         night = bench.night
-        curve = retake(
-            night.measurements, night.settings, choice, blend=night.blend,
-            in_transit=predicted_transit(night.target, night.measurements),
-        )  # fmt: skip
+        curve = retake_whole(bench.search, choice)
         with stage("fitting the transit"):
             fit, verdict = fit_if_known(curve, night.target, night.scene, night.settings)
         own = Own(kept.target, kept.settings, kept.curve, kept.fit, kept.verdict)
