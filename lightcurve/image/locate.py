@@ -77,7 +77,7 @@ class Sighted:
 
 
 def solve_frame(prepared: Prepared, settings: Settings, like: Sighted | None = None) -> Solution:
-    """Solve a frame by the stars of one like it, else with the solvers of the settings.
+    """Solve a frame with the solvers of the settings: those that search, where `like` is no help.
 
     Raises SolveError when no solver can.
     """
