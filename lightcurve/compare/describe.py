@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.aij.read_table import AijTable, read_aij_table
+from lightcurve.aij.read_table import AijTable
 from lightcurve.aij.settings_files import ApertureSettings, read_apertures, read_plotcfg, read_radec
 from lightcurve.core.data import Result
 from lightcurve.core.errors import InputError
-from lightcurve.tables.light_curves import ColumnChoice, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, open_table, read_curve
 from lightcurve.tables.look import look_at_curve
 
 __all__ = ["describe_file"]
@@ -58,7 +58,7 @@ def describe_file(
             for k, c in sorted(plot.curves.items())
         ]
         return _plain({"kind": "plot configuration", "curves": len(curves)}), curves
-    values, stars = _table(read_aij_table(path, columns=list(columns) or None))
+    values, stars = _table(open_table(path, columns))
     return values | _look(path, tuple(columns)), stars
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.aij.read_table import STAR_COLUMN, TIMES, AijTable, read_aij_table
+from lightcurve.aij.read_table import STAR_COLUMN, TIMES, AijTable
 from lightcurve.compare.columns import (
     PERIODS,
     ColumnDifference,
@@ -23,7 +23,7 @@ from lightcurve.core.data import LightCurve
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
 from lightcurve.setup.target import at_night, find_target
-from lightcurve.tables.light_curves import ColumnChoice, is_ours, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, is_ours, open_table, read_curve
 from lightcurve.tables.time_kinds import TIME_KINDS, kind_of_name
 
 __all__ = ["compare_files", "split_names", "spread_choices"]
@@ -370,16 +370,16 @@ def _share(
 def _table(path: Path, columns: Sequence[str]) -> tuple[AijTable, tuple[str, ...]]:
     """Read a table; names of columns are for those that have no header of their own."""
     try:
-        return read_aij_table(path), ()
+        return open_table(path), ()
     except InputError:
         if not columns:
             raise
-    return read_aij_table(path, columns=columns), tuple(columns)
+    return open_table(path, columns), tuple(columns)
 
 
 def read_side(path: Path, choice: ColumnChoice) -> Side:
     """Read a file as a table, and as a light curve where it is one."""
-    table = read_aij_table(path, columns=choice.columns or None)
+    table = open_table(path, choice.columns)
     curve, note = None, ""
     try:
         curve = read_curve(path, choice)

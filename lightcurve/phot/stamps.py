@@ -245,7 +245,7 @@ def _sum_all(
     for some in _chunks(n):
         pixels = np.asarray(stamp.pixels[some], dtype=float).reshape(-1, len(rows))
         level, spread = _sky_of(pixels[:, dark], plane[dark], at)
-        gone = np.isnan(pixels)
+        gone = ~np.isfinite(pixels)
         pixels = np.where(gone, 0.0, pixels)
         lost = (gone @ inside) > 0
         sums[some] = np.where(lost, np.nan, pixels @ inside - level * size)

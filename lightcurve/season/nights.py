@@ -40,6 +40,7 @@ OURS = "lightcurve.csv"
 TABLES = {".csv", ".dat", ".ecsv", ".fits", ".tbl", ".tsv", ".txt", ".xls"}
 EPOCH = ", epoch "  # between the name of a table and one of its transits
 SAME_STAR_DEG = 1 / 60  # places of one star, as headers, catalogues and people give them
+ONE_TELESCOPE = {"TESS", "Kepler"}  # filters that one alone has
 MOST = 0.8  # of the points: some frames are left out of one table and not of another
 log = logging.getLogger(__name__)
 
@@ -113,9 +114,14 @@ class SeasonNight:
 
     @property
     def quality(self) -> tuple[bool, float]:
-        """Sorts those that show a transit first, and of these those of the least scatter."""
-        scatter = math.inf if self.fit is None else self.fit.statistics["residual_scatter_percent"]
-        return not self.found, scatter
+        """Sorts those that show a transit first, and of these those that tell it best.
+
+        That is by their scatter over the root of the points: of one light averaged otherwise, too.
+        """
+        if self.fit is None:
+            return not self.found, math.inf
+        scatter = self.fit.statistics["residual_scatter_percent"]
+        return not self.found, scatter / math.sqrt(max(self.fit.used.sum(), 1))
 
     @property
     def first(self) -> float:
@@ -309,6 +315,9 @@ def _same_frames(one: SeasonNight, other: SeasonNight) -> bool:
     if one.filter and other.filter and one.filter != other.filter:
         return False
     times, others = (np.sort(c.bjd_tdb[np.isfinite(c.bjd_tdb)]) for c in (one.curve, other.curve))
+    if one.filter in ONE_TELESCOPE:  # averaged otherwise, it is the same light
+        shared = min(times[-1], others[-1]) - max(times[0], others[0])
+        return bool(shared > MOST * min(np.ptp(times), np.ptp(others)))
     near = np.clip(np.searchsorted(times, others), 1, len(times) - 1)
     apart = np.minimum(np.abs(others - times[near]), np.abs(others - times[near - 1]))
     return float(np.mean(apart < 1 / DAY_S)) > MOST

@@ -30,7 +30,10 @@ TIMES = ("TIME", "T")  # K2SFF calls it T
 # TESS data release notes: the first processings of sectors 1 to 19 counted a frame of 2 s too many,
 # and marked readouts 21 ms late; later releases of these sectors are right.
 LATE_S, LATE_RELEASES = 1.979, 26
-_DAMAGED = (OSError, TypeError, ValueError, KeyError, IndexError, AttributeError)
+_DAMAGED = (
+    OSError, TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError,
+    fits.VerifyError,
+)  # fmt: skip
 
 
 def is_fits(path: Path) -> bool:

@@ -182,7 +182,8 @@ def _of_any_scale(table: AijTable, choice: ColumnChoice) -> ColumnChoice:
     """Choose a column of Julian dates, whole or modified, where none says its scale."""
     known = {*table.times()} & {*BARYCENTRIC, *CIVIL}
     name = _first(table, (*WORDS.times, "time"))
-    if choice.time or known or not name or _first(table, (PIPELINE_TIME,)):
+    told = choice.time or known or _first(table, (PIPELINE_TIME,))
+    if told or not name or kind_told(table, name):
         return choice
     short = np.nanmedian(_column(table, name)) < MJD_ZERO
     return replace(choice, time=name, time_kind="mjd_utc" if short else "jd_utc")

@@ -15,6 +15,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.season.nights import Told
 from lightcurve.season.story import join_season
 from sim_season import planet_file, write_curve
+from space_files import observe, planet_of, planet_text, write_light_curve
 
 T0, PERIOD = 2459000.0003, 2.5000015
 EPOCHS = (2, 40, 90, 91)
@@ -161,3 +162,15 @@ def test_a_name_that_is_no_text_is_written_all_the_same(tmp_path):
     assert len(joined.found) == 1
     assert "caf?.csv" in (out / "nights.csv").read_text()
     assert "caf" in (out / "report.html").read_text()
+
+
+def test_light_of_one_space_telescope_counts_once_however_it_was_averaged(tmp_path):
+    planet = planet_of(period_days=30.0)
+    for cadence in (300.0, 1800.0):
+        sector = observe(3, cadence_s=cadence, days=4.0, planet=planet, gap=False)
+        write_light_curve(tmp_path / f"{cadence:.0f}.fits", sector)
+    (tmp_path / "b.toml").write_text(planet_text(planet))
+    settings = Settings.model_validate({"target": {"planet_file": tmp_path / "b.toml"}})
+    season = join_season([tmp_path / "300.fits", tmp_path / "1800.fits"], settings, tmp_path / "o")
+    assert [night.path.name for night in season.found] == ["300.fits"]
+    assert "again" in next(night.error for night in season.nights if night.error)

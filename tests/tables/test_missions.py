@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from lightcurve.compare.tables import read_side
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
@@ -78,3 +79,18 @@ def test_other_times_and_files_without_any_are_refused(tmp_path):
     fits.PrimaryHDU(np.zeros((4, 4))).writeto(path, overwrite=True)
     with pytest.raises(InputError, match="no light curve"):
         read_curve(path)
+
+
+def test_a_card_that_is_none_is_a_refusal(tmp_path):
+    path = write_light_curve(tmp_path / "lc.fits", observe(6, days=1.0))
+    path.write_bytes(path.read_bytes().replace(b"TFORM1  = 'D ", b"TFORM1  = D' "))
+    with pytest.raises(InputError, match="FITS table"):
+        read_curve(path)
+
+
+def test_a_file_of_the_mission_is_looked_at_and_compared_as_any_table(tmp_path):
+    path = write_light_curve(tmp_path / "lc.fits", observe(6, cadence_s=600.0, days=2.0))
+    assert np.isfinite(read_curve(path, any_scale=True).bjd_tdb).all()
+    side = read_side(path, ColumnChoice())
+    assert side.curve is not None
+    assert "PDCSAP_FLUX" in side.table.columns
