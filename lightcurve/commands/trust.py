@@ -76,4 +76,4 @@ def trust(
     say(f"{summary['target'].value}, {summary['verdict'].value}")
     for line in tried.conclusions:
         say(f"  {line}")
-    say(f"open {paths['figures/trust.png']}")
+    say(f"open {paths.get('report.html') or paths['figures/trust.png']}")

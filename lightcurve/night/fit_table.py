@@ -42,7 +42,7 @@ from lightcurve.night.fit_products import summarise_fit, write_fit
 from lightcurve.night.transits import cut_transits, fold_transits, take_points
 from lightcurve.setup.target import find_target
 from lightcurve.tables.light_curves import ColumnChoice, is_ours, open_table, read_curve
-from lightcurve.tables.run_folder import read_record
+from lightcurve.tables.run_folder import read_record, read_trust
 from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.fit import solve_curve
 from lightcurve.transit.fit_values import planet_values
@@ -201,6 +201,11 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         with stage("fitting the transit"):
             fitted = fit_light_curve(curve, planet, settings, known=known, record=record)
         curve, fit = fitted.curve, fitted.fit
+        if path.name == OURS and (trusted := read_trust(path.parent, curve)) is not None:
+            for note in trusted.notes:
+                log.log(note.severity.value, "%s", note)
+            fit = replace(fit, notes=(*fit.notes, *trusted.notes))
+            fitted = replace(fitted, fit=fit)
         exposure, filter_name = (value.value for value in fitted.values)
         about = {"target": planet.name, **record, "planet": planet_values(planet)}
         about |= {"exposure_s": exposure, "filter": filter_name}

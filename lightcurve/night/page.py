@@ -51,9 +51,14 @@ from lightcurve.report.page.contents import (
     Star,
     Summary,
 )
+from lightcurve.tables.run_folder import Trusted, read_trust
 from lightcurve.transit.smooth import smooth_model
 
 TOLD_LOST = 0.1  # of the frames: so many lost are worth a look
+TRUST_CAPTION = (
+    "How often transits are found by their depth; depths found against those put in; how far what "
+    "was found lies from the truth, in its errors; and where in the night transits were put."
+)
 BESIDE = ("file", "jd_utc", "bjd_tdb", "rel_flux", "rel_flux_err", "flags")  # told elsewhere
 
 
@@ -71,7 +76,10 @@ def write_page(
     figures: PNG files; frames: what became of each file; products: names of the
     run's files, to be linked.
     """
-    page = page_of(night, figures, summary=summary, frames=frames, products=products)
+    trusted = read_trust(path.parent, night.curve)
+    page = page_of(
+        night, figures, summary=summary, frames=frames, products=products, trusted=trusted
+    )
     return write_night_page(path, with_cube(page, night))
 
 
@@ -83,6 +91,7 @@ def page_of(
     frames: list[dict[str, Any]],
     products: Collection[str] = (),
     film: bool = True,
+    trusted: Trusted | None = None,
 ) -> Page:
     """Collect what the page says; its film costs as much as all the rest."""
     exposure_s = night.scene.reference.exposure.exposure_s  # as the fit has it
@@ -90,7 +99,7 @@ def page_of(
     return Page(
         title=_title(night),
         subtitle=_subtitle(night),
-        verdict=_verdict(night),
+        verdict=_verdict(night, trusted),
         facts=_facts(summary),
         warnings=[*night.inventory.choice, *night.inventory.warnings],
         frames=_frames(night),
@@ -99,7 +108,12 @@ def page_of(
         stars=_stars(night),
         covariates=night.fit.covariates if night.fit else (),
         flag_names={flag.name or "": int(flag) for flag in Flag},
-        sections=[*_of_fit(night, figures), *rests_on(night, frames), product_links(products)],
+        sections=[
+            *_of_fit(night, figures),
+            *_put_in(trusted, figures),
+            *rests_on(night, frames),
+            product_links(products),
+        ],
         picture=picture_part(night),
         film=film_part(night) if film else None,
         figures=_captioned(figures, [n for n in ON_PAGE if n not in beside_fit]),
@@ -169,11 +183,11 @@ def in_time(first: float, last: float) -> str:
     return f"{begin[:10]} {begin[11:16]} to {date}{end[11:16]} UTC"
 
 
-def _verdict(night: Night) -> Summary:
+def _verdict(night: Night, trusted: Trusted | None = None) -> Summary:
     verdict, fit = night.verdict, night.fit
     if verdict is None:
         text = f"Light curve of {night.target.name}. No planet was given, so no transit was fitted."
-        return Summary("", text, _to_check(night))
+        return Summary("", text, _to_check(night, trusted))
     subject = night.target.planet.name if night.target.planet else night.target.name
     words = {
         Finding.TRANSIT: f"{subject} transits",
@@ -201,7 +215,7 @@ def _verdict(night: Night) -> Summary:
             else f"; {sigma:.0f} sigma over noise of any kind, wanders of the night included"
         )
         text = f"{text} {_sentence('; '.join(told))}{sure}."
-    return Summary(verdict.finding.value, as_printed(text), _to_check(night))
+    return Summary(verdict.finding.value, as_printed(text), _to_check(night, trusted))
 
 
 def _sentence(text: str) -> str:
@@ -209,12 +223,13 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _to_check(night: Night) -> tuple[str, ...]:
+def _to_check(night: Night, trusted: Trusted | None = None) -> tuple[str, ...]:
     """List what the reader should look at before believing: nothing, where all is well."""
     lost, tried = len(night.failed), len(night.failed) + len(night.measurements.file)
     quoted, star = judge_errors(night.curve), night.recipe.check_verdict
     guessed = [value for value in night.scene.values if value.guessed]
     notes = night.fit.notes if night.fit is not None else ()
+    notes += () if trusted is None else trusted.notes
     by_hand = f"tuned by hand, {night.tuned}: lightcurve tune RUN --reset undoes it"
     checks = [
         *([by_hand] if night.tuned else []),
@@ -337,6 +352,15 @@ def _of_fit(night: Night, figures: list[Path]) -> list[Section]:
     corner = _captioned(figures, ["corner"])
     told = (*(tables if night.fit.found else ()), notes)
     return [Section("Transit fit", figures=corner, tables=told)]
+
+
+def _put_in(trusted: Trusted | None, figures: Sequence[Path]) -> list[Section]:
+    """Lay out what transits put into the night's own noise say, where somebody put them in."""
+    if trusted is None:
+        return []
+    shown = {file: TRUST_CAPTION for file in figures if file.stem == "trust"}
+    lines = tuple(as_printed(_sentence(text)) + "." for text in trusted.conclusions)
+    return [Section("Transits put into this night", lines, shown)]
 
 
 def _influence(told: Influence) -> dict[str, str]:

@@ -29,6 +29,8 @@ PRODUCTS = {
     "nebs.csv": "neighbours that could feign the transit",
     "model.csv": "the fitted model at the times of the points",
     "fit.json": "the fit: parameters, statistics, verdict",
+    "trust.json": "how far to trust a depth: what transits put into this night say",
+    "trust.csv": "those transits, a row each",
     "csv-metadata.json": "what the columns of the tables mean",
     "run.toml": "settings, versions and values, to repeat the run",
     "run.log": "what the run said",

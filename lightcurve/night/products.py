@@ -22,11 +22,12 @@ from lightcurve.core.flags import NO_POINT, count_flags
 from lightcurve.core.progress import Progress, silent
 from lightcurve.curve.quoted import judge_errors
 from lightcurve.night.figures import find_neighbours
-from lightcurve.night.finished import describe_night, finish
+from lightcurve.night.finished import describe_night, finish, read_finished
 from lightcurve.night.frame_table import frame_rows, write_frames_table
 from lightcurve.night.reduced import KEPT, Night
 from lightcurve.setup.solving import describe_solution
 from lightcurve.tables.columns import DESCRIPTION
+from lightcurve.tables.run_folder import TRUST, read_trust
 from lightcurve.tables.run_tables import (
     scatter_to_stars,
     write_comparisons,
@@ -37,6 +38,7 @@ from lightcurve.tables.run_tables import (
 
 LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
 log = logging.getLogger(__name__)
+TRUSTED = (TRUST, "trust.csv", "figures/trust.png")
 TOLD = 0.002  # of the light: what is less is nobody's concern
 FEW_POINTS = 10  # fewer tell no scatter to two digits
 
@@ -96,7 +98,6 @@ def write_products(
 ) -> Products:
     """Write every file of a run, with `sidecars` each frame's WCS too; timings are those so far."""
     from lightcurve.night.figures import draw_wanted
-    from lightcurve.night.page import write_page
 
     paths = _write_tables(out, night)
     if sidecars:
@@ -112,13 +113,43 @@ def write_products(
     summary = summarise(night)
     paths |= {f"figures/{path.name}": path for path in figures}
     paths |= {name: out / name for name in (DESCRIPTION, KEPT, "run.log")}
-    paths["report.html"] = write_page(
-        out / "report.html", night, figures, summary=summary, frames=frame_rows(*night.of_frames),
-        products={*paths, "run.toml"},
-    )  # fmt: skip
-    _remove_of_earlier_run(out, set(paths))
-    paths["run.toml"] = write_run(out / "run.toml", night, summary, paths)
+    paths |= _write_page_and_record(out, night, summary, paths)
     return Products(out, paths, dict(timings_s), summary)
+
+
+def _write_page_and_record(
+    out: Path, night: Night, summary: Mapping[str, Result], paths: Mapping[str, Path]
+) -> dict[str, Path]:
+    """Write report.html and run.toml, beside the other files of the run; and remove earlier ones.
+
+    What was found by transits put into the same light curve stays.
+    """
+    from lightcurve.night.page import write_page
+
+    trusted = {} if read_trust(out, night.curve) is None else {n: out / n for n in TRUSTED}
+    written = {**paths, **{name: path for name, path in trusted.items() if path.is_file()}}
+    figures = sorted(path for name, path in written.items() if name.startswith("figures/"))
+    written["report.html"] = write_page(
+        out / "report.html", night, figures, summary=summary, frames=frame_rows(*night.of_frames),
+        products={*written, "run.toml"},
+    )  # fmt: skip
+    _remove_of_earlier_run(out, set(written))
+    return {**written, "run.toml": write_run(out / "run.toml", night, summary, written)}
+
+
+def write_page_anew(out: Path) -> Path | None:
+    """Write report.html of a finished run again, with what was found since.
+
+    Returns None where the folder keeps no night, or that of another light curve.
+    Raises InputError where the folder cannot be written.
+    """
+    night = read_finished(out).night
+    if night is None:
+        return None
+    paths = {name: out / name for name in written_by(out / "run.toml") if (out / name).is_file()}
+    made = ("report.html", "run.toml")
+    others = {name: path for name, path in paths.items() if name not in made}
+    return _write_page_and_record(out, night, summarise(night), others)["report.html"]
 
 
 def _remove_of_earlier_run(out: Path, kept: set[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -10,25 +11,30 @@ import numpy as np
 from pydantic import ConfigDict, Field
 
 from lightcurve.core.columns import STARS
-from lightcurve.core.data import LightCurve, StarPlan, StarRole
+from lightcurve.core.data import About, LightCurve, Note, Severity, StarPlan, StarRole
 from lightcurve.core.errors import InputError
+from lightcurve.core.files import digest, read_toml
 from lightcurve.core.files import read_text as read_file
-from lightcurve.core.files import read_toml
 from lightcurve.core.settings import Model, validated
 from lightcurve.tables.columns import read_table
 from lightcurve.tables.run_tables import read_model
 
 __all__ = [
+    "TRUST",
+    "Trusted",
     "aligned_model",
     "comparison_places",
+    "digest_of",
     "read_fit_json",
     "read_record",
     "read_stars",
+    "read_trust",
     "table_of",
 ]
 
 T = TypeVar("T")
 WHAT, MAX_BYTES = "a file of a run", 50_000_000
+TRUST = "trust.json"
 
 Pair = Annotated[list[T], Field(min_length=2, max_length=2)]
 
@@ -86,6 +92,13 @@ class _Record(_Part):
     settings: _Settings = _Settings()
 
 
+class _Trust(_Part):
+    light_curve: str = ""
+    limit_percent: float | None = None
+    conclusions: list[str] = Field(default=[], max_length=20)
+    too_small: list[str] = Field(default=[], max_length=20)
+
+
 def table_of(path: Path, name: str) -> Path:
     """Take the table of a name out of a run folder; any other path is passed on.
 
@@ -125,7 +138,14 @@ def read_fit_json(folder: Path) -> dict[str, Any] | None:
 
     Raises InputError when there is one that cannot be read, or is no fit of ours.
     """
-    path = folder / "fit.json"
+    content = _read_json(folder / "fit.json")
+    if content is not None:
+        validated(_Record, content, "fit.json")
+    return content
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """Read an object of JSON; None where there is no such file."""
     if not path.exists():
         return None
     try:
@@ -134,10 +154,60 @@ def read_fit_json(folder: Path) -> dict[str, Any] | None:
         msg = f"{path}: not JSON: {error}"
         raise InputError(msg) from error
     if not isinstance(content, dict):
-        msg = f"{path}: not a fit of ours"
+        msg = f"{path}: not a file of ours"
         raise InputError(msg)
-    validated(_Record, content, path.name)
     return content
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """What transits put into a night's own noise said of it: trust.json.
+
+    Attributes
+    ----------
+    limit_percent : float or None
+        The depth from which on 95 of 100 are found; None where no depth is.
+    conclusions : tuple of str
+        In words, a line each.
+    too_small : tuple of str
+        Those of them that say that errors are too small.
+    """
+
+    limit_percent: float | None
+    conclusions: tuple[str, ...]
+    too_small: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """Say it to whoever reads the fit; warn of errors that are too small."""
+        return tuple(
+            Note(
+                f"by transits put into this night: {text}",
+                Severity.WARNING if text in self.too_small else Severity.INFO,
+                About.TRUST,
+            )
+            for text in self.conclusions
+        )
+
+
+def digest_of(curve: LightCurve) -> str:
+    """Tell one light curve from another by its fluxes and errors, in the order of time."""
+    there = np.flatnonzero(np.isfinite(curve.flux) & np.isfinite(curve.bjd_tdb))
+    rows = there[np.argsort(curve.bjd_tdb[there], kind="stable")]
+    return digest((curve.flux[rows], curve.flux_err[rows]))
+
+
+def read_trust(folder: Path, curve: LightCurve) -> Trusted | None:
+    """Read trust.json; None where there is none, or it is of another light curve.
+
+    Raises InputError when there is one that cannot be read.
+    """
+    content = _read_json(folder / TRUST)
+    told = None if content is None else validated(_Trust, content, TRUST)
+    if told is None or told.light_curve != digest_of(curve):
+        return None
+    lines = (tuple(told.conclusions), tuple(told.too_small))
+    return Trusted(told.limit_percent, *lines)
 
 
 def read_stars(folder: Path) -> StarPlan:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import LightCurve, Products, Result
-from lightcurve.core.files import digest, json_text, write_text
+from lightcurve.core.data import Products, Result
+from lightcurve.core.files import json_text, write_text
 from lightcurve.core.table_text import csv_text
 from lightcurve.report.trust import Injected, save_trust
+from lightcurve.tables.run_folder import TRUST, digest_of
 from lightcurve.transit.fit_values import planet_values
 from lightcurve.transit.inject import MEASURED, Purpose, Trial
 from lightcurve.trust.rates import HALF, Width, share_of
@@ -40,7 +41,7 @@ def write_trust(out: Path, trust: Trust, title: str) -> Products:
         "trust.csv": write_text(
             out / "trust.csv", csv_text(COLUMNS, [_row(trial) for trial in trust.trials])
         ),
-        "trust.json": write_text(out / "trust.json", json_text(content(trust), indent=2)),
+        TRUST: write_text(out / TRUST, json_text(content(trust), indent=2)),
         "figures/trust.png": save_trust(
             out / "figures" / "trust.png", picture(trust), title=f"{title}: {told[0]}",
             facts=told[1:],
@@ -62,11 +63,6 @@ def _row(trial: Trial) -> list[Any]:
     ]  # fmt: skip
 
 
-def digest_of(curve: LightCurve) -> str:
-    """Tell one light curve from another: by its times, fluxes and errors."""
-    return digest((curve.bjd_tdb, curve.flux, curve.flux_err))
-
-
 def content(trust: Trust) -> dict[str, Any]:
     """Lay all numbers out for trust.json."""
     fit = trust.fitted.fit
@@ -83,6 +79,9 @@ def content(trust: Trust) -> dict[str, Any]:
         "rates": rate_rows(trust),
         "injections": dict(Counter(trial.order.purpose.value for trial in trust.trials)),
         "conclusions": list(conclusions(trust)),
+        "too_small": [
+            about_errors(name, width) for name, width in trust.widths.items() if is_small(width)
+        ],
         "planet": planet_values(trust.fitted.planet),
         "version": __version__,
     }
@@ -140,14 +139,19 @@ def conclusions(trust: Trust) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def is_small(width: Width) -> bool:
+    """Say whether errors are too small, by more than chance and by enough to matter."""
+    return width.width - 1 > CLEAR * width.width_err and width.width > FEW
+
+
 def about_errors(name: str, width: Width) -> str:
     """Say how right the errors of a quantity are."""
     ratio, error = width.width, width.width_err
     text = f"errors of the {NAMES[name]}"
-    if abs(ratio - 1) < CLEAR * error or 1 / FEW < ratio < FEW:
-        return f"{text} are as they should be ({ratio:.2f} +- {error:.2f} times)"
-    if ratio > 1:
+    if is_small(width):
         return f"{text} are {ratio:.2f} +- {error:.2f} times too small"
+    if 1 - ratio < CLEAR * error or ratio > 1 / FEW:
+        return f"{text} are as they should be ({ratio:.2f} +- {error:.2f} times)"
     return f"{text} are {1 / ratio:.2f} +- {error / ratio**2:.2f} times too large"
 
 

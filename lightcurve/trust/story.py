@@ -16,7 +16,8 @@ from lightcurve.core.processes import divide, usable
 from lightcurve.core.progress import Progress, open_log, silent, stage
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import FitSettings, Settings, validated
-from lightcurve.night.fit_table import Fitted, Known, fit_light_curve, read_to_fit
+from lightcurve.night.fit_table import OURS, Fitted, Known, fit_light_curve, read_to_fit
+from lightcurve.night.products import write_page_anew
 from lightcurve.tables.run_folder import read_record
 from lightcurve.transit.ephemeris import transit_duration
 from lightcurve.transit.inject import Injector, Order, Purpose, Trial, half_of, make_injector
@@ -123,7 +124,11 @@ def inject_transits(
         workers=settings.workers or usable(), progress=progress,
     )  # fmt: skip
     with stage("drawing"):
-        return replace(trust, products=write_trust(out, trust, planet.name))
+        products = write_trust(out, trust, planet.name)
+        page = write_page_anew(out) if out == path.parent and path.name == OURS else None
+    if page is not None:
+        products = replace(products, paths={**products.paths, "report.html": page})
+    return replace(trust, products=products)
 
 
 def fit_settings(settings: Settings, path: Path) -> FitSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from typer.testing import CliRunner
 
 import lightcurve as lc
 from lightcurve.cli import app
-from lightcurve.core.data import Finding
+from lightcurve.core.data import Finding, Severity
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import FitSettings, make_settings
 from lightcurve.night.fit_table import Known, fit_light_curve, read_to_fit
+from lightcurve.night.transits import take_points as take_rows
+from lightcurve.tables.run_folder import digest_of, read_trust
 from lightcurve.transit.inject import Order, Purpose
 from lightcurve.trust.story import injector_of
 from sim_season import PLANET, planet_file, write_curve
@@ -87,3 +90,21 @@ def test_a_flat_night_is_all_noise_and_tells_its_limit(tmp_path):
 def test_the_command_tells_what_stands_in_the_way(tmp_path):
     run = CliRunner().invoke(app, ["trust", str(tmp_path)])
     assert isinstance(run.exception, InputError)
+
+
+def test_what_was_concluded_is_believed_of_the_same_light_curve_alone(tmp_path):
+    _, fitted = fitted_night(tmp_path, cadence_s=480.0)
+    curve, words = fitted.curve, "errors of the depth are 1.40 +- 0.10 times too small"
+    content = {
+        "light_curve": digest_of(curve), "limit_percent": 0.8,
+        "conclusions": ["95 of 100", words], "too_small": [words],
+    }  # fmt: skip
+    (tmp_path / "trust.json").write_text(json.dumps(content))
+    told = read_trust(tmp_path, take_rows(curve, np.argsort(-curve.bjd_tdb)))
+    assert told.limit_percent == 0.8
+    assert [note.severity for note in told.notes] == [Severity.INFO, Severity.WARNING]
+    assert read_trust(tmp_path, replace(curve, flux=1.001 * curve.flux)) is None
+    assert read_trust(tmp_path / "elsewhere", curve) is None
+    (tmp_path / "trust.json").write_text('{"conclusions": 3}')
+    with pytest.raises(InputError):
+        read_trust(tmp_path, curve)

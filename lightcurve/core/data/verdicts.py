@@ -107,6 +107,7 @@ class About(Enum):
     DILUTION = "light of other stars in the aperture"
     COARSE_TIMES = "times cut to few decimals"
     NOT_JULIAN = "times that are no Julian dates"
+    TRUST = "what transits put into the night's own noise say"
     TWO_COLUMNS = "columns of one name that differ"
 
 
