@@ -26,6 +26,7 @@ CAMPAIGNS = {
     "live",
     "looks",
     "tables",
+    "trust",
     "purity",
     "season",
     "space",

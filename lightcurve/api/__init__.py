@@ -437,6 +437,7 @@ def inject_transits(
     out: AnyPath | None = None,
     *,
     injections: int = INJECTIONS,
+    pixels: bool = False,
     exposure: float | None = None,
     filter: str | None = None,  # noqa: A002 -- as the option is named
     settings: Settings | None = None,
@@ -453,6 +454,8 @@ def inject_transits(
         The run folder, or ``lightcurve-trust`` for a table, when not given.
     injections : int
         How many.
+    pixels : bool
+        Put some into the frames of the run, too.
     exposure, filter
         As for `fit_transit`.
     settings, progress, **options
@@ -476,6 +479,7 @@ def inject_transits(
         folder if out is None else Path(out),
         known=Known(exposure_s=exposure, filter=filter),
         injections=injections,
+        pixels=pixels,
         progress=progress or silent,
     )
 

@@ -38,6 +38,10 @@ def trust(
     injections: Annotated[
         int, typer.Option("--injections", min=40, max=20000, help="Transits to put in.")
     ] = 200,
+    pixels: Annotated[
+        bool,
+        typer.Option("--pixels", help="Into the frames of the run, too: three reductions more."),
+    ] = False,
     exposure: Exposure = None,
     filter_name: Annotated[
         str | None, typer.Option("--filter", help="For the limb darkening, such as V, Rc, ip.")
@@ -67,7 +71,7 @@ def trust(
     folder = out or (table if table.is_dir() else Path("lightcurve-trust"))
     tried = inject_transits(
         path, settings, folder, known=Known(choice, exposure, filter_name), injections=injections,
-        progress=bar,
+        pixels=pixels, progress=bar,
     )  # fmt: skip
     summary, paths = tried.products.summary, tried.products.paths
     if json:

@@ -38,6 +38,7 @@ __all__ = [
     "CatalogSettings",
     "DetectorSettings",
     "EquipmentSettings",
+    "Figures",
     "FitSettings",
     "ImageSettings",
     "Model",

@@ -3,6 +3,7 @@
 __all__ = [
     "cards",
     "dialects",
+    "dim",
     "edit",
     "fixes",
     "headers",

@@ -17,6 +17,7 @@ __all__ = [
     "nights",
     "outlook",
     "plot",
+    "products",
     "quality",
     "reduced",
     "sets",

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "OURS",
     "Fitted",
     "Known",
     "check_place",

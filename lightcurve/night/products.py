@@ -36,6 +36,8 @@ from lightcurve.tables.run_tables import (
     write_stars,
 )
 
+__all__ = ["write_page_anew"]
+
 LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
 log = logging.getLogger(__name__)
 TRUSTED = (TRUST, "trust.csv", "figures/trust.png")

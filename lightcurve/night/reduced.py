@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
     from matplotlib.axes import Axes
 
-__all__ = ["Night"]
+__all__ = ["KEPT", "Night"]
 
 KEPT = "night.bin"  # in the run folder: `lightcurve.night.keep`
 # Of each star in each frame, by the same names in `StarPhotometry` and `Measurements`.

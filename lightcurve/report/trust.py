@@ -43,6 +43,8 @@ class Injected:
         The depth that is found in 95 of 100, and the night's own; NaN where there is none.
     true, found, error : (n,) float arrays
         Depths put in, and found with their errors.
+    of_pixels : (p, 3) float array
+        The same of transits that were put into the frames.
     pulls : mapping of str to (i,) float array
         By what they are of.
     hours, depth : (j,) float arrays
@@ -63,6 +65,7 @@ class Injected:
     true: np.ndarray
     found: np.ndarray
     error: np.ndarray
+    of_pixels: np.ndarray
     pulls: Mapping[str, np.ndarray]
     hours: np.ndarray
     depth: np.ndarray
@@ -107,6 +110,11 @@ def _draw_depths(axes: Axes, shown: Injected) -> None:
     axes.errorbar(
         shown.true, shown.found, shown.error, fmt="o", ms=3, color=TARGET, elinewidth=0.7, alpha=0.6
     )
+    if len(shown.of_pixels):
+        true, found, error = shown.of_pixels.T
+        label = "put into the frames"
+        axes.errorbar(true, found, error, fmt="s", ms=4.5, color=MODEL, label=label, zorder=4)
+        legend_above(axes)
     if len(shown.true):
         ends = [0.0, 1.1 * float(max(shown.true.max(), shown.found.max()))]
         axes.plot(ends, ends, color=INK, lw=1.0)

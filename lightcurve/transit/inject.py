@@ -22,7 +22,17 @@ from lightcurve.transit.own_noise import NightNoise, take_noise
 from lightcurve.transit.problem import MAX_RP, Priors, make_priors
 from lightcurve.transit.solve import Solution
 
-__all__ = ["MEASURED", "Injector", "Order", "Purpose", "Trial", "half_of", "make_injector"]
+__all__ = [
+    "MEASURED",
+    "Injector",
+    "Order",
+    "Purpose",
+    "Trial",
+    "half_of",
+    "judge_trial",
+    "make_injector",
+    "truth_of",
+]
 
 MEASURED = {"depth": "depth_percent", "mid": "mid_time_bjd_tdb", "duration": "duration_days"}
 RADII = 200  # between which a depth is looked up
@@ -36,6 +46,7 @@ class Purpose(Enum):
     RATE = "rate"  # how deep a transit must be at the place of the night's own
     ERRORS = "errors"  # how far from the truth what is found lies
     PHASE = "phase"  # anywhere in the night
+    PIXELS = "pixels"  # into the frames themselves
     NONE = "none"  # no transit where one is predicted
 
 
@@ -237,7 +248,11 @@ def make_injector(
 
 
 def truth_of(theta: np.ndarray, planet: Planet) -> dict[str, float]:
-    """Work out what a fit should find: depth of the star alone, per cent, mid-time, duration."""
+    """Work out what a fit should find: depth of the star alone, per cent, mid-time, duration.
+
+    theta: (6,) float array, in the order of `NAMES` of `transit.model`.
+    Returns them by the names of `MEASURED`: per cent, BJD_TDB, days.
+    """
     duration = contact_duration(planet, rp=theta[1], a=theta[2], b=theta[3])
     return {"depth": 100 * loss(theta, planet), "mid": theta[0], "duration": float(duration)}
 

@@ -15,7 +15,7 @@ from lightcurve.core.library_warnings import quietly
 from lightcurve.transit.ephemeris import contact_duration, inclination
 from lightcurve.transit.limb_darkening import from_kipping
 
-__all__ = ["transit_flux"]
+__all__ = ["TransitModel", "transit_flux"]
 
 NAMES = ("mid_time_bjd_tdb", "rp_over_rs", "a_over_rs", "impact_parameter", "q1", "q2")
 STEPS_PER_INGRESS = 12  # keeps the smearing of an exposure right to some 10 ppm

@@ -41,20 +41,20 @@ class NightNoise:
     root: np.ndarray | None
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw trend, with its level, and relative noise: (n,) each, at the usable points.
+        """Give the trend, with its level, and draw relative noise: (m,) each, at the usable points.
 
-        The trend stays where it is. The noise is moved along the night, round a circle, and may run
-        backwards: so it keeps its memory, and keeps step with the errors of the points.
+        The trend stays where and as it is. The noise is moved along the night, round a circle, and
+        may run backwards: so it keeps its memory, and keeps step with the errors of the points.
         """
         curve, used = self.curve, self.usable
-        transit, trend = self._transit_and_trend(rng)
-        left = curve.flux[used] / (transit * trend) - 1
+        transit, trend, drawn = self._transit_and_trends(rng)
+        left = curve.flux[used] / (transit * drawn) - 1
         error = curve.flux_err[used] / np.abs(trend)
         sigmas = np.roll(left / error, int(rng.integers(len(left))))
         return trend, error * (sigmas[::-1] if rng.integers(2) else sigmas)
 
-    def _transit_and_trend(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw both from the posterior of the fit, (m,) each."""
+    def _transit_and_trends(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """Draw a transit from the posterior; give the likeliest trend, and draw one: (m,) each."""
         time = self.curve.bjd_tdb[self.usable]
         if self.theta is None or self.root is None:
             problem = flat_problem(self.best)
@@ -70,8 +70,9 @@ class NightNoise:
                 transit, binned = model(self.theta), problem.model(self.theta)
         level, _ = problem.solve(binned)
         mean, cov = problem.noise.coefficients(problem.flux - level * binned, binned[:, None])
-        trend = level + self.columns[self.usable] @ rng.multivariate_normal(mean, cov)
-        return np.maximum(transit, FEWEST_LIGHT), trend
+        columns = self.columns[self.usable]
+        drawn = level + columns @ rng.multivariate_normal(mean, cov)
+        return np.maximum(transit, FEWEST_LIGHT), level + columns @ mean, drawn
 
     def put_in(self, transit: np.ndarray, rng: np.random.Generator) -> LightCurve:
         """Draw a night with a transit, (m,) at the usable points."""

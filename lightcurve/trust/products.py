@@ -20,6 +20,7 @@ from lightcurve.transit.inject import MEASURED, Purpose, Trial
 from lightcurve.trust.rates import HALF, Width, share_of
 
 if TYPE_CHECKING:
+    from lightcurve.trust.pixels import PixelTrial
     from lightcurve.trust.story import Trust
 
 CLEAR = 2.0  # errors by which a factor is told from 1
@@ -77,6 +78,7 @@ def content(trust: Trust) -> dict[str, Any]:
         "errors": {name: width_values(width) for name, width in trust.widths.items()},
         "false_alarms": dict(zip(("found", "of"), trust.false_alarms, strict=True)),
         "rates": rate_rows(trust),
+        "pixels": [pixel_values(one) for one in trust.pixels],
         "injections": dict(Counter(trial.order.purpose.value for trial in trust.trials)),
         "conclusions": list(conclusions(trust)),
         "too_small": [
@@ -84,6 +86,24 @@ def content(trust: Trust) -> dict[str, Any]:
         ],
         "planet": planet_values(trust.fitted.planet),
         "version": __version__,
+    }
+
+
+def pixel_values(one: PixelTrial) -> dict[str, Any]:
+    """Lay out a transit that was put into the frames: found there, and in the light curve."""
+    told = {"pixels": one.pixels, "curve": one.curve}
+    return {
+        "moved_hours": 24 * one.pixels.order.moved,
+        "share_kept": one.kept,
+        "share_kept_err": one.kept_err,
+        "frames": one.frames,
+        **{f"true_{key}": one.pixels.true[name] for name, key in MEASURED.items()},
+        **{
+            f"{where}_{kind}_{key}": getattr(trial, kind).get(name)
+            for where, trial in told.items()
+            for name, key in MEASURED.items()
+            for kind in ("found", "error")
+        },
     }
 
 
@@ -134,6 +154,13 @@ def conclusions(trust: Trust) -> tuple[str, ...]:
         depth = trust.observed[0]
         lines.append(f"the observed depth, {_percent(depth)}, is {depth / limit:.1f} times that")
     lines += [about_errors(name, trust.widths[name]) for name in NAMES if name in trust.widths]
+    if trust.pixels:
+        kept = np.array([(one.kept, one.kept_err) for one in trust.pixels])
+        share, error = 100 * kept[:, 0].mean(), 100 * np.hypot.reduce(kept[:, 1]) / len(kept)
+        lines.append(
+            f"of {len(kept)} transits put into the frames themselves {share:.1f} +- {error:.1f} % "
+            "of the depth is left in the light curve"
+        )
     found, tried = trust.false_alarms
     lines.append(f"a transit was found in {found} of {tried} nights into which none was put")
     return tuple(lines)
@@ -216,6 +243,13 @@ def picture(trust: Trust) -> Injected:
         true=np.array([trial.true["depth"] for trial in found]),
         found=np.array([trial.found["depth"] for trial in found]),
         error=np.array([trial.error["depth"] for trial in found]),
+        of_pixels=np.array(
+            [
+                (one.pixels.true["depth"], one.pixels.found["depth"], one.pixels.error["depth"])
+                for one in trust.pixels
+                if "depth" in one.pixels.found
+            ]
+        ).reshape(-1, 3),
         pulls={
             label: np.array([p for p in (t.pull(name) for t in errors) if math.isfinite(p)])
             for name, label in NAMES.items()

@@ -11,16 +11,18 @@ import numpy as np
 
 from lightcurve.core.data import Products
 from lightcurve.core.data.curves import NOTHING_WRITTEN
-from lightcurve.core.errors import FitError
+from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.processes import divide, usable
 from lightcurve.core.progress import Progress, open_log, silent, stage
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import FitSettings, Settings, validated
 from lightcurve.night.fit_table import OURS, Fitted, Known, fit_light_curve, read_to_fit
 from lightcurve.night.products import write_page_anew
+from lightcurve.night.reduced import KEPT
 from lightcurve.tables.run_folder import read_record
 from lightcurve.transit.ephemeris import transit_duration
 from lightcurve.transit.inject import Injector, Order, Purpose, Trial, half_of, make_injector
+from lightcurve.trust.pixels import PixelTrial, try_pixels
 from lightcurve.trust.products import conclusions, write_trust
 from lightcurve.trust.rates import MOST, Detection, Width, fit_detection, measure_width
 
@@ -57,7 +59,9 @@ class Trust:
     false_alarms : tuple of int
         Transits found where none was put in, and how many times it was tried.
     trials : tuple of Trial
-        All.
+        All that were put into the light curve.
+    pixels : tuple of PixelTrial
+        Those that were put into the frames.
     """
 
     fitted: Fitted
@@ -66,6 +70,7 @@ class Trust:
     shown: float
     false_alarms: tuple[int, int]
     trials: tuple[Trial, ...]
+    pixels: tuple[PixelTrial, ...] = ()
     products: Products = NOTHING_WRITTEN
 
     @property
@@ -92,6 +97,7 @@ def inject_transits(
     *,
     known: Known | None = None,
     injections: int = INJECTIONS,
+    pixels: bool = False,
     progress: Progress = silent,
 ) -> Trust:
     """Put transits into a light curve of any source, and write what comes of it.
@@ -106,13 +112,21 @@ def inject_transits(
         Gets trust.json, trust.csv and figures/trust.png; made if need be.
     injections : int
         How many.
+    pixels : bool
+        Put some into the frames of the run, too, and reduce these anew.
 
     Raises
     ------
+    InputError
+        When the table cannot be read, no planet is known, or frames are wanted and not there.
     LightcurveError
-        When the table cannot be read, no planet is known, or the fit fails.
+        When the fit fails, or the frames cannot be reduced.
     """
     known = known or Known()
+    is_run = path.name == OURS and (path.parent / KEPT).is_file()
+    if pixels and not is_run:
+        msg = f"{path}: --pixels needs the folder of a run, with its frames where they were"
+        raise InputError(msg)
     curve, planet, record = read_to_fit(path, settings, known)
     how = fit_settings(settings, path).model_copy(update={"sample": False})
     with open_log(out), stage("fitting the transit"):
@@ -123,9 +137,13 @@ def inject_transits(
         fitted, how, injections=injections, seed=settings.seed,
         workers=settings.workers or usable(), progress=progress,
     )  # fmt: skip
+    if pixels:
+        injector = injector_of(fitted, how, settings.seed)
+        tried = try_pixels(path.parent, injector, trust.shown / 100, settings, progress)
+        trust = replace(trust, pixels=tuple(tried))
     with stage("drawing"):
         products = write_trust(out, trust, planet.name)
-        page = write_page_anew(out) if out == path.parent and path.name == OURS else None
+        page = write_page_anew(out) if is_run and out.resolve() == path.parent.resolve() else None
     if page is not None:
         products = replace(products, paths={**products.paths, "report.html": page})
     return replace(trust, products=products)

@@ -20,6 +20,7 @@ from lightcurve.night.fit_table import Known, fit_light_curve, read_to_fit
 from lightcurve.night.transits import take_points as take_rows
 from lightcurve.tables.run_folder import digest_of, read_trust
 from lightcurve.transit.inject import Order, Purpose
+from lightcurve.trust.pixels import share_kept
 from lightcurve.trust.story import injector_of
 from sim_season import PLANET, planet_file, write_curve
 
@@ -108,3 +109,12 @@ def test_what_was_concluded_is_believed_of_the_same_light_curve_alone(tmp_path):
     (tmp_path / "trust.json").write_text('{"conclusions": 3}')
     with pytest.raises(InputError):
         read_trust(tmp_path, curve)
+
+
+def test_the_share_of_a_transit_that_is_left_is_found_in_the_ratio_of_two_curves():
+    rng = np.random.default_rng(6)
+    transit = 1 - 0.02 * (np.abs(np.linspace(-1, 1, 80)) < 0.4)
+    ratio = 1.003 * (1 - 0.9 * (1 - transit)) + rng.normal(0, 2e-4, 80)
+    kept, error = share_kept(ratio, transit)
+    assert kept == pytest.approx(0.9, abs=4 * error)
+    assert error == pytest.approx(2e-4 / 0.02 / np.sqrt(80 * 0.4 * 0.6), rel=0.3)
