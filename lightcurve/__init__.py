@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from lightcurve.survey.story import Survey
     from lightcurve.tonight.story import Ahead
     from lightcurve.trust.story import Trust
+    from lightcurve.variables.story import FoundPeriod, Magnitudes, Minima, Variables
 
 __all__ = [
     "Ahead",
@@ -77,10 +78,13 @@ __all__ = [
     "Finding",
     "FitError",
     "Fitted",
+    "FoundPeriod",
     "InputError",
     "LightCurve",
     "LightcurveError",
+    "Magnitudes",
     "Measurements",
+    "Minima",
     "Night",
     "Note",
     "Parameter",
@@ -97,6 +101,7 @@ __all__ = [
     "Survey",
     "TransitFit",
     "Trust",
+    "Variables",
     "Verdict",
     "__version__",
     "export_run",
@@ -142,6 +147,7 @@ _HOMES = {
     "lightcurve.survey.story": ("Survey",),
     "lightcurve.tonight.story": ("Ahead",),
     "lightcurve.trust.story": ("Trust",),
+    "lightcurve.variables.story": ("FoundPeriod", "Magnitudes", "Minima", "Variables"),
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import lightcurve as lc
 from benchmarks import manual
 from lightcurve.exports.formats import EXPORTS
 from lightcurve.exports.submission import COMMON
@@ -28,6 +29,12 @@ def test_a_table_is_pasted_over_the_one_most_like_it() -> None:
     assert manual.paste(page, table) == page.replace("| `y` | 2 |", "| `y` | 3 |\n| `z` | 4 |")
     with pytest.raises(ValueError, match="no table has any of `q`"):
         manual.paste(page, "| `q` | 1 |")
+
+
+def test_all_that_the_package_offers_is_in_the_manual() -> None:
+    told = re.findall(r"^.. auto\w+:: (\w+)", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert sorted(told) == sorted(set(lc.__all__) - {"__version__"})
+    assert all(getattr(lc, name).__doc__ for name in told)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
