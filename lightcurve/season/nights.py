@@ -34,7 +34,7 @@ from lightcurve.tables.survey_index import CurveRow, State, curves_of, index_of
 from lightcurve.transit.limb_darkening import WAVELENGTH_NM
 from lightcurve.transit.solve import Solution
 
-__all__ = ["Told", "find_tables", "label_all"]
+__all__ = ["SAME_STAR_DEG", "Told", "find_tables", "label_all"]
 
 OURS = "lightcurve.csv"
 TABLES = {".csv", ".dat", ".ecsv", ".fits", ".tbl", ".tsv", ".txt", ".xls"}

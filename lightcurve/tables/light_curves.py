@@ -186,7 +186,8 @@ def _of_any_scale(table: AijTable, choice: ColumnChoice) -> ColumnChoice:
     if told or not name or kind_told(table, name):
         return choice
     short = np.nanmedian(_column(table, name)) < MJD_ZERO
-    return replace(choice, time=name, time_kind="mjd_utc" if short else "jd_utc")
+    kind = choice.time_kind or ("mjd_utc" if short else "jd_utc")
+    return replace(choice, time=name, time_kind=kind)
 
 
 def is_ours(path: str | Path, choice: ColumnChoice) -> bool:

@@ -37,6 +37,7 @@ MOST_POINTS = 500  # in a fit: more are averaged first
 TRIES = 200  # of simulated minima, that tell the error of a fold
 MOST_BENDS = 3  # terms x^2, x^4, x^6: no more was needed by eclipses of discs, or Gaussians
 FOLDED = 4  # points of a branch, at least
+BLOCK = 500  # points that are averaged at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,17 +145,18 @@ def windows(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> Iterator[t
     taken: list[tuple[int, int]] = []
     if len(time) < MIN_POINTS:
         return
-    steps = np.diff(flux)
-    white = max(robust_scatter(steps, about=0.0) / math.sqrt(2), 1e-300)
+    white = white_noise(flux)
+    if not white > 0:
+        return
     cadence = float(np.median(np.diff(time)))
     for minutes in SMOOTH_MINUTES:
         size = max(3, round(minutes / 1440 / max(cadence, 1e-9)))
         if size > len(time) // 3:
             break
-        smooth = running_mean(time, flux, error, size * cadence / 2.355)
-        # A Gaussian of full width w averages w / 0.66 points.
-        sigma = white / math.sqrt(size / 0.66)
-        peaks, facts = find_peaks(-smooth, prominence=SIGNIFICANT * sigma)
+        smooth, share = running_mean(time, flux, error, size * cadence / 2.355)
+        # Where points are few a mean tells less.
+        least = SIGNIFICANT * white * share
+        peaks, facts = find_peaks(-smooth, prominence=least)
         if not len(peaks):
             continue
         spans = peak_widths(-smooth, peaks, rel_height=0.5, prominence_data=(
@@ -169,10 +171,29 @@ def windows(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> Iterator[t
                 yield first, last
 
 
-def running_mean(time: np.ndarray, flux: np.ndarray, error: np.ndarray, sigma: float) -> np.ndarray:
-    """Average neighbours by a Gaussian in time, (n,)."""
-    weight = np.exp(-0.5 * ((time[:, None] - time) / sigma) ** 2) / error**2
-    return np.asarray(weight @ flux / weight.sum(axis=1))
+def white_noise(flux: np.ndarray) -> float:
+    """Tell the noise of points (n,) by their steps; by all where most are rounded to none."""
+    steps = np.diff(flux)
+    rms = math.sqrt(float(np.mean(steps**2)))
+    return (robust_scatter(steps, about=0.0) or rms) / math.sqrt(2)
+
+
+def running_mean(
+    time: np.ndarray, flux: np.ndarray, error: np.ndarray, sigma: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average neighbours by a Gaussian in time: (n,), and the noise of each, (n,), over a point's.
+
+    In blocks, each with what lies within four sigma of it: some nights have 100,000 points.
+    """
+    mean, share = np.empty(len(time)), np.empty(len(time))
+    for first in range(0, len(time), BLOCK):
+        rows = slice(first, first + BLOCK)
+        near = slice(*np.searchsorted(time, time[rows][[0, -1]] + [-4 * sigma, 4 * sigma]))
+        weight = np.exp(-0.5 * ((time[rows, None] - time[near]) / sigma) ** 2) / error[near] ** 2
+        total = weight.sum(axis=1)
+        mean[rows] = weight @ flux[near] / total
+        share[rows] = np.sqrt((weight**2).sum(axis=1)) / total
+    return mean, share
 
 
 def time_minimum(
@@ -190,7 +211,8 @@ def time_minimum(
         return None
     shaped, noise, form = profile
     moment, light, k = float(shaped.p[0]), shaped.linear[0], len(shaped.p) + 1
-    if not t[0] <= moment <= t[-1]:
+    error_of = math.sqrt(shaped.cov[0, 0])
+    if not t[0] <= moment <= t[-1] or not error_of < np.ptp(t):  # it may be anywhere
         return None
     lost = form.lost(t, shaped)
     fine = np.linspace(t[0], t[-1], 1000)
@@ -199,7 +221,7 @@ def time_minimum(
     inside = lost >= (1 - KWEE_DEPTH) * shaped.linear[1]
     kwee = fold_with_error(t[inside], flux[inside], shaped.model[inside], noise.root[inside], rng)
     return Minimum(
-        time=middle + moment, error=math.sqrt(shaped.cov[0, 0]),
+        time=middle + moment, error=error_of,
         depth=float(shaped.linear[1] / light),
         depth_err=math.sqrt(shaped.cov[k, k]) / light, width=float(np.ptp(deep)),
         kwee=middle + kwee[0], kwee_err=kwee[1], kwee_formal=kwee[2],

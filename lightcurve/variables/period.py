@@ -189,7 +189,11 @@ def find_period(
     box_period, box_power = box_periodogram(data, low, high) if boxes else (np.zeros(0),) * 2
     tried = [f for power in spectra for f in _peaks(frequency, power)]
     tried += _peaks(1 / box_period, box_power)
-    fitted = _fit_all(data, tried, (low, high))
+    # A range that is narrower than a peak has its highest power at an end.
+    fitted = _fit_all(data, tried or [frequency[np.argmax(spectra[0])]], (low, high))
+    if not fitted:
+        msg = f"{len(time)} points are too few for {data.levels.shape[1]} levels and a period"
+        raise InputError(msg)
     best, *others = _ranked(fitted, data)
     others = [replace(one, alias=alias_of(one.period, best.period, data.span)) for one in others]
     shape = best.fitted
@@ -218,9 +222,9 @@ def _range(data: _Data, shortest: float | None, longest: float | None) -> tuple[
     steps = np.diff(np.sort(data.time))
     cadence = float(np.median(steps[steps > 0]))
     # Of points a night and fewer the spacing says nothing: sampling is uneven.
-    short = shortest or max(4 * min(cadence, 0.05), SHORTEST_DAYS)
-    long = longest or data.span
-    if not 0 < short < long:
+    short = max(4 * min(cadence, 0.05), SHORTEST_DAYS) if shortest is None else shortest
+    long = data.span if longest is None else longest
+    if not 0 < short < long < math.inf:
         msg = f"no period between {short:g} and {long:g} days"
         raise InputError(msg)
     number = OVERSAMPLED * data.span * (1 / short - 1 / long)
@@ -320,13 +324,15 @@ def _fit_all(
     found: list[float] = []
     for f in (f * m for m in (1.0, 0.5, 2.0) for f in tried):
         if low * (1 - 1e-9) <= f <= high and min([abs(f - g) for g in found] or [near]) >= near:
-            found.append(f)
+            found.append(max(f, low))
     waves = sorted(_wave_of(data, f) for f in found)[:REFINED]
     eclipses = sorted(_eclipse_of(data, f) for f in found)[:REFINED]
-    fits = [(Shape.WAVE, terms, _fit_wave(data, f, terms)) for _, f, terms in waves if terms]
+    fits = [
+        (Shape.WAVE, terms, _fit_wave(data, f, terms, limits)) for _, f, terms in waves if terms
+    ]
     for chi2, f, middle, width in eclipses:
         for both in (False, True) if chi2 < math.inf else ():
-            one = _fit_eclipses(data, (f, middle, width), both=both)
+            one = _fit_eclipses(data, (f, middle, width), limits, both=both)
             fits.append((Shape.ECLIPSES, 1 + both, one))
     return fits
 
@@ -347,14 +353,15 @@ def _wave_of(data: _Data, frequency: float) -> tuple[float, float, int]:
     return min(tried, default=(math.inf, frequency, 0))
 
 
-def _fit_wave(data: _Data, frequency: float, terms: int) -> Shaped:
-    """Fit a wave and its frequency."""
+def _fit_wave(data: _Data, frequency: float, terms: int, limits: tuple[float, float]) -> Shaped:
+    """Fit a wave and its frequency, which stays within limits."""
 
     def terms_of(p: np.ndarray) -> np.ndarray:
         return np.column_stack([data.levels, wave_terms(data.time, float(p[0]), terms)])
 
     reach = 1 / data.span
-    bounds = np.array([frequency - reach]), np.array([frequency + reach])
+    low, high = np.clip([frequency - reach, frequency + reach], *limits)
+    bounds = np.array([low]), np.array([high])
     return fit_shape(
         terms_of, np.array([frequency]), np.array([0.1 * reach / terms]), data.value, data.weigh,
         bounds=bounds, night=data.night,
@@ -372,13 +379,20 @@ def _eclipse_of(data: _Data, frequency: float) -> tuple[float, float, float, flo
     )
 
 
-def _fit_eclipses(data: _Data, start: tuple[float, float, float], *, both: bool) -> Shaped:
+def _fit_eclipses(
+    data: _Data,
+    start: tuple[float, float, float],
+    limits: tuple[float, float],
+    *,
+    both: bool,
+) -> Shaped:
     """Fit one eclipse a period, or two half a period apart, from frequency, phase and width."""
     frequency, middle, width = start
     p = np.array([frequency, middle / frequency, np.log(width), 0.0])
     scale = np.array([0.2 * width / data.span, 0.1 * width / frequency, 0.1, 0.2])
     reach = np.array([3 * width / data.span, 0.3 / frequency, np.inf, np.inf])
     low, high = p - reach, p + reach
+    low[0], high[0] = np.clip([low[0], high[0]], *limits)
     low[2:], high[2:] = np.log([0.003, SHARPNESS[0]]), np.log([WIDEST, SHARPNESS[1]])
     shape = partial(_eclipses_on_levels, data, both)
     return fit_shape(shape, p, scale, data.value, data.weigh, bounds=(low, high), night=data.night)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import LightCurve
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import NO_POINT
 from lightcurve.core.times import bjd_tdb, hjd_utc
 from lightcurve.night.keep import read_night
-from lightcurve.season.nights import find_tables, label_all
+from lightcurve.season.nights import SAME_STAR_DEG, find_tables, label_all
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_folder import read_record
+from lightcurve.tables.time_kinds import kind_of_name
 from lightcurve.variables.field import compare_all, join_runs
 
 log = logging.getLogger(__name__)
@@ -64,17 +66,18 @@ def read_series(
     """Join the light curves of run folders, folders of them, and tables.
 
     star: as the user tells it; else that of the first run. Raises InputError where a table cannot
-    be read, has no usable point, or has other times than the others.
+    be read, has no usable point, or has other times than the others, and where runs are of several
+    stars.
     """
     tables = find_tables(paths)
-    record = next((r for r in map(_night, tables) if r), {})
+    labels = label_all(tables)
+    record = _of_one_star(dict(zip(labels, map(_night, tables), strict=True)))
     if star is None and "ra_deg" in record:
         star = float(record["ra_deg"]), float(record["dec_deg"])
-    labels = label_all(tables)
     joined = _at_one_level(tables, labels)
     if joined is not None:
         return replace(joined, name=name or str(record.get("target") or labels[0]), star=star)
-    curves = [read_curve(table, choice, any_scale=True, star=star) for table in tables]
+    curves = [_told(read_curve(t, choice, any_scale=True, star=star), choice) for t in tables]
     barycentric = [np.isfinite(_usable(c).bjd_tdb).all() for c in curves]
     if any(barycentric) and not all(barycentric):
         odd = labels[barycentric.index(False)]
@@ -96,6 +99,36 @@ def find_runs(paths: Sequence[Path]) -> list[Path]:
         msg = f"no run folder in {', '.join(map(str, paths))}: all stars are in those alone"
         raise InputError(msg)
     return runs
+
+
+def _of_one_star(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Take what the first run tells; records: of all tables, empty where they are of no run.
+
+    Raises InputError where runs are of several stars.
+    """
+    told = {name: record for name, record in records.items() if "ra_deg" in record}
+    places = {name: (float(r["ra_deg"]), float(r["dec_deg"])) for name, r in told.items()}
+    first = next(iter(places), "")
+    for name, place in places.items():
+        apart = degrees_apart(places[first], place)
+        if apart > SAME_STAR_DEG:
+            msg = f"{name}: its target is {apart:.2g} degrees from that of {first}: give one star's"
+            raise InputError(msg)
+    return told.get(first) or next(filter(None, records.values()), {})
+
+
+def _told(curve: LightCurve, choice: ColumnChoice | None) -> LightCurve:
+    """Refuse times of the Sun or the barycentre of which nothing tells the scale: InputError."""
+    column = curve.source.time_column if curve.source else ""
+    kind = kind_of_name(column)
+    if kind and kind.place and not kind.scale and not (choice and choice.time_kind):
+        found = f"{kind.place.lower()}jd"
+        msg = (
+            f"nothing tells the scale of {column}: --time-kind {found}_utc or {found}_tdb, with "
+            "--ra and --dec"
+        )
+        raise InputError(msg)
+    return curve
 
 
 def _night(table: Path) -> dict[str, Any]:

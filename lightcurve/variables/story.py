@@ -49,6 +49,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 SEED = 1
+EPOCHS = (2_300_000, 2_600_000)  # Julian dates of 1585 to 2406
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +183,15 @@ def time_minima(
     Raises
     ------
     InputError
-        When there is nothing to read, or the period is none.
+        When there is nothing to read, the period is none, or `t0` is no Julian date or without it.
     FitError
         When no minimum is found.
     """
     if period is not None and not period > 0:
         msg = f"--period {period:g} is not positive"
+        raise InputError(msg)
+    if t0 is not None and (period is None or not EPOCHS[0] < t0 < EPOCHS[1]):
+        msg = f"--epoch {t0:.10g}: a whole Julian date is needed, and --period beside it"
         raise InputError(msg)
     with open_log(out):
         series = (star or Star()).read(paths)

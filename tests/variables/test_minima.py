@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
-from lightcurve.variables.minima import find_minima, kwee_van_woerden
+from lightcurve.variables.minima import find_minima, kwee_van_woerden, running_mean, windows
 
 T0 = 2459000.3
 NOISE = 0.006
@@ -77,3 +78,27 @@ def test_one_branch_seen_in_part_is_told_and_less_sure() -> None:
     assert not part.whole
     assert part.error > whole.error
     assert abs(part.time - T0) < 4 * part.error
+
+
+def test_light_that_does_not_change_and_few_points_make_no_minima() -> None:
+    rng = np.random.default_rng(5)
+    time, _, error = night(rng)
+    assert not find_minima(time, np.ones(len(time)), error, rng=rng)
+    # Hundredths of a magnitude, of which most are alike.
+    coarse = 1 + 0.01 * np.round(rng.normal(0, 0.3, len(time)))
+    assert not find_minima(time, coarse, error, rng=rng)
+    for _ in range(40):  # at any times: a mean of three points is no better than one of them
+        time = np.sort(rng.uniform(T0, T0 + 0.3, 100))
+        flux = 1 + 0.3 * (time - T0) + rng.normal(0, NOISE, 100)
+        assert not list(windows(time, flux, np.full(100, NOISE)))
+
+
+def test_a_mean_over_neighbours_is_that_over_all_points() -> None:
+    rng = np.random.default_rng(6)
+    time, error = np.sort(rng.uniform(0, 2, 1300)), rng.uniform(0.5, 2, 1300)
+    weight = np.exp(-0.5 * ((time[:, None] - time) / 0.02) ** 2) / error**2
+    weight /= weight.sum(axis=1)[:, None]
+    flux = rng.normal(0, 1, 1300)
+    mean, share = running_mean(time, flux, error, 0.02)
+    assert_allclose(mean, weight @ flux, atol=1e-3)
+    assert_allclose(share, np.linalg.norm(weight, axis=1), rtol=1e-3)

@@ -92,3 +92,20 @@ def test_too_little_and_too_much_are_refused() -> None:
     time = np.sort(np.random.default_rng(5).uniform(0, 4000, 50))
     with pytest.raises(InputError, match="shortest"):
         find_period(time, np.sin(time), np.ones(50), shortest=0.001)
+
+
+@pytest.mark.parametrize(
+    ("shortest", "longest"), [(3.0, 4.0), (0.7, 0.7001), (0, None), (None, np.inf)]
+)
+def test_a_period_is_one_of_those_that_were_asked_for(shortest, longest) -> None:
+    rng = np.random.default_rng(6)
+    time = np.sort(rng.uniform(0, 4.5, 60))
+    flux = 1 + 0.02 * time + rng.normal(0, NOISE, 60)
+    curve = time, flux, np.full(60, NOISE)
+    if not shortest or longest == np.inf:
+        with pytest.raises(InputError, match="no period between"):
+            find_period(*curve, shortest=shortest, longest=longest)
+        return
+    found = find_period(*curve, shortest=shortest, longest=longest)
+    for one in (found.best, *found.others):
+        assert shortest * (1 - 1e-9) <= one.period <= longest * (1 + 1e-9)

@@ -7,10 +7,13 @@ import json
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 import lightcurve as lc
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.times import bjd_tdb, hjd_utc
+from lightcurve.tables.light_curves import ColumnChoice
+from lightcurve.variables.series import read_series
 from sim_variable import contact, write_table
 
 T0, PERIOD, NOISE = 2459000.3, 0.4123, 0.006
@@ -74,5 +77,35 @@ def test_what_cannot_be_is_refused(tables, tmp_path) -> None:
     quiet = write_table(tmp_path / "q.csv", flat, steady, NOISE)
     with pytest.raises(InputError, match="positive"):
         lc.time_minima([quiet], tmp_path / "out", period=0.0)
+    for period, epoch in ((None, T0), (PERIOD, 0.3), (PERIOD, float("nan"))):
+        with pytest.raises(InputError, match="--epoch"):
+            lc.time_minima([quiet], tmp_path / "out", period=period, epoch=epoch)
     with pytest.raises(FitError, match="six sigma"):
         lc.time_minima([quiet], tmp_path / "out")
+
+
+@pytest.mark.parametrize("column", ["HJD", "BJD"])
+def test_times_at_the_sun_of_no_scale_are_asked_about(column, tables, tmp_path) -> None:
+    table = tmp_path / "n.csv"
+    table.write_text((tables / "n0.csv").read_text().replace("BJD_TDB", column))
+    with pytest.raises(InputError, match=f"{column.lower()}_utc"):
+        read_series([table])
+    known = read_series([table], ColumnChoice(time_kind=f"{column.lower()}_utc"), star=PLACE)
+    told = read_series([tables / "n0.csv"]).time
+    # A barycentric UTC becomes TDB; a heliocentric one the observer's, from which it comes back.
+    if column == "BJD":
+        assert_allclose((known.time - told) * 86400, 69.2, atol=0.1)
+    else:
+        assert np.abs((known.time - told) * 86400).max() > 20
+        back = [known.heliocentric(t) for t in known.time]
+        assert_allclose((np.array(back) - told) * 86400, 0, atol=0.01)
+
+
+def test_runs_of_two_stars_are_not_joined(tmp_path) -> None:
+    for name, ra in (("a", 31.0), ("b", 31.1)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "lightcurve.csv").write_text("bjd_tdb,rel_flux,rel_flux_err\n")
+        record = f"[night]\nra_deg = {ra}\ndec_deg = 46.7\n"
+        (tmp_path / name / "run.toml").write_text(record)
+    with pytest.raises(InputError, match="degrees from"):
+        read_series([tmp_path])
