@@ -85,6 +85,6 @@ def tell_season(joined: Season) -> None:
     names = ["epoch", "BJD_TDB", "error", "O-C min", "known", "filter", "from"]
     print_table(joined.planet.name, names, rows)
     for night in joined.nights:
-        if not night.found:
+        if not night.found and not night.again:
             why = night.error or (str(night.fit.verdict) if night.fit else "")
             typer.echo(one_line(f"{night.label}: {why}"))

@@ -226,7 +226,7 @@ def parse_toml(text: str, path: str | Path, what: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of numbers of thousands of digits, too
         why = "nested too deep" if isinstance(error, RecursionError) else error
         msg = f"{path}: cannot be read as {what}: {why}"
         raise InputError(msg) from error

@@ -31,7 +31,7 @@ from lightcurve.core.data.curves import NOTHING_WRITTEN, plot_fitted
 from lightcurve.core.data.tabular import Tabular
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.files import write_text
-from lightcurve.core.progress import open_log, stage
+from lightcurve.core.progress import each_once, open_log, stage
 from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import csv_text, parse_numbers
 from lightcurve.core.times import bjd_tdb
@@ -251,6 +251,7 @@ def read_to_fit(
     return curve, planet, record
 
 
+@each_once()  # what its transits have in common
 def fit_light_curve(
     curve: LightCurve,
     planet: Planet,

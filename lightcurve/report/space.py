@@ -81,9 +81,10 @@ def save_transits(path: str | Path, transits: Sequence[TransitShown], *, title: 
         for axes, one in zip(panels, shown, strict=False):
             order = np.argsort(one.hours)
             hours, flux = one.hours[order], 100 * one.flux[order]
-            axes.plot(hours, flux, ".", ms=point_size(len(flux)) / 1.5, mew=0, color="C0",
-                      alpha=0.4)  # fmt: skip
-            if len(hours) > 3 * BINS:
+            many = len(hours) > 3 * BINS
+            axes.plot(hours, flux, ".", ms=point_size(len(flux)) / 1.5 if many else 4, mew=0,
+                      color="C0", alpha=0.4 if many else 1)  # fmt: skip
+            if many:
                 axes.errorbar(*bin_points(hours, flux, np.ptp(hours) / BINS), fmt=".", ms=4,
                               color="C0", elinewidth=0.8)  # fmt: skip
             axes.plot(hours, 100 * one.model[order], color=MODEL, lw=1.2)

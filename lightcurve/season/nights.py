@@ -18,7 +18,7 @@ from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import LightCurve, Planet, TransitFit
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.guard import guard, reason_of
-from lightcurve.core.progress import Progress
+from lightcurve.core.progress import Progress, each_once
 from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import printable
 from lightcurve.night.fit_table import (
@@ -93,6 +93,8 @@ class SeasonNight:
         Of the run folder or table; no two of a season are alike.
     error : str
         Why it could not be read or fitted; empty where it was, and the others are not None then.
+    again : bool
+        It has another's frames, and is not counted; ``error`` says whose.
     notes : tuple of str
         What was assumed of it.
     """
@@ -100,6 +102,7 @@ class SeasonNight:
     label: str
     path: Path
     error: str = ""
+    again: bool = False
     curve: LightCurve | None = None
     fit: TransitFit | None = None
     solved: Solution | None = None
@@ -220,20 +223,27 @@ def fit_nights(
     pairs = list(zip(tables, labels, strict=True))
     for table, label in progress(pairs, "fitting nights", len(pairs)):
         log.info("%s", label)
+        with each_once():  # what its transits have in common
+            yield from _fit_parts(table, label, (planet, plain, told))
+
+
+def _fit_parts(table: Path, label: str, by: tuple[Planet, Settings, Told]) -> Iterator[SeasonNight]:
+    """Fit the transits of a table."""
+    planet, _, told = by
+    try:
+        with guard(partial(InputError, file=label)):
+            curve, record = _read(table, planet, told)
+            parts = _parts(curve, planet, label)
+    except LightcurveError as error:
+        yield _refused(label, table, error)
+        return
+    for name, part in parts:
         try:
-            with guard(partial(InputError, file=label)):
-                curve, record = _read(table, planet, told)
-                parts = _parts(curve, planet, label)
+            with guard(partial(InputError, file=name)):
+                night = _fit(name, table, part, by, record)
         except LightcurveError as error:
-            yield _refused(label, table, error)
-            continue
-        for name, part in parts:
-            try:
-                with guard(partial(InputError, file=name)):
-                    night = _fit(name, table, part, (planet, plain, told), record)
-            except LightcurveError as error:
-                night = _refused(name, table, error)
-            yield night
+            night = _refused(name, table, error)
+        yield night
 
 
 def _refused(label: str, table: Path, error: LightcurveError) -> SeasonNight:
@@ -281,8 +291,8 @@ def _fit(
     seconds = exposure.value if isinstance(exposure.value, int | float) else 0.0
     notes = (*map(str, (exposure, band)), *(note.text for note in fitted.fit.notes))
     return SeasonNight(
-        label, table, "", fitted.curve, fitted.fit, fitted.solved, str(band.value or ""),
-        float(seconds), notes,
+        label, table, curve=fitted.curve, fit=fitted.fit, solved=fitted.solved,
+        filter=str(band.value or ""), exposure_s=float(seconds), notes=notes,
     )  # fmt: skip
 
 
@@ -306,7 +316,7 @@ def without_repeats(nights: Iterable[SeasonNight]) -> Iterator[SeasonNight]:
         else:
             reason = f"has the frames of {again.label} again: counted once"
             log.info("%s: %s", night.label, reason)
-            yield SeasonNight(night.label, night.path, reason)
+            yield SeasonNight(night.label, night.path, reason, again=True)
 
 
 def _same_frames(one: SeasonNight, other: SeasonNight) -> bool:

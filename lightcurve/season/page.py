@@ -16,9 +16,13 @@ from lightcurve.report.html import (
     parameter_table,
     write_plain_page,
 )
+from lightcurve.season.tables import mid_time_rows
+from lightcurve.season.values import shape
 
 if TYPE_CHECKING:
     from lightcurve.season.story import Season
+
+__all__ = ["write_season_page"]
 
 COLUMNS = {
     "epoch": "epoch", "mid_time_bjd_tdb": "BJD_TDB", "mid_time_err_days": "error (d)",
@@ -32,12 +36,19 @@ FEW = 4  # of what is at the head of the page
 def write_season_page(
     path: Path,
     season: Season,
-    rows: Sequence[Mapping[str, Any]],
     summary: Mapping[str, Result],
-    shape: Mapping[str, Parameter],
     figures: Mapping[str, Path],
+    more: Sequence[Section] = (),
 ) -> Path:
-    """Write the page. rows: as mid_times.csv has them. figures: by name."""
+    """Write the page.
+
+    Parameters
+    ----------
+    figures : mapping of str to Path
+        ``o_minus_c`` and ``folded``.
+    more : sequence of Section
+        What else there is, before the table of what was joined.
+    """
     told = {name: as_printed(str(text)) for name, text in label_results(summary).items()}
     target = told.pop("target")
     contradictions = [
@@ -45,15 +56,20 @@ def write_season_page(
         for night, words in zip(season.found, season.judged.words, strict=True)
         if words
     ]
-    lost = [f"{night.label}: {night.error}" for night in season.nights if night.error]
+    lost = [
+        f"{night.label}: {night.error}"
+        for night in season.nights
+        if night.error and not night.again
+    ]
     page = PlainPage(
         title=f"{target}, {told.pop('light curves')}",
         subtitle=f"Mid-times: {told.pop('mid-times')}",
         facts=told,
         warnings=tuple(as_printed(text) for text in (*contradictions, *lost)),
         sections=(
-            _mid_times(rows, figures),
-            _curves(shape, figures),
+            _mid_times(mid_time_rows(season), figures),
+            _curves(shape(season), figures),
+            *more,
             _nights(season),
         ),
         footer=f"lightcurve {__version__}",
@@ -74,13 +90,13 @@ def _mid_times(rows: Sequence[Mapping[str, Any]], figures: Mapping[str, Path]) -
     return Section("Mid-times", (), {figures["o_minus_c"]: caption}, (table,))
 
 
-def _curves(shape: Mapping[str, Parameter], figures: Mapping[str, Path]) -> Section:
+def _curves(parameters: Mapping[str, Parameter], figures: Mapping[str, Path]) -> Section:
     text = (
         "One shape of the transit for all, found together with every mid-time; levels, trends and "
         "red noise are each light curve's own."
     )
     caption = "All light curves about their mid-times, without their trends, with means and model."
-    table = parameter_table(shape)
+    table = parameter_table(parameters)
     return Section("Light curves", (text,), {figures["folded"]: caption}, (table,))
 
 

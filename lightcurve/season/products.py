@@ -48,9 +48,7 @@ def write_season(out: Path, season: Season) -> Products:
         "mid_times.tex": write_text(out / "mid_times.tex", latex_table(season, rows)),
         "season.json": write_text(out / "season.json", json_text(_content(season, rows), indent=2)),
         **{f"figures/{name}.png": path for name, path in figures.items()},
-        "report.html": write_season_page(
-            out / "report.html", season, rows, summary, shape(season), figures
-        ),
+        "report.html": write_season_page(out / "report.html", season, summary, figures),
     }
     return Products(out, paths, {}, summary)
 

@@ -28,12 +28,13 @@ def summarise(season: Season) -> dict[str, Result]:
     drift = float(one.t0 - known.at(np.array(one.epoch))) * MINUTES
     scaled = f", errors scaled by {one.scaled:.2f}" if one.scaled > 1 else ""
     left_out = int((~season.judged.kept).sum())
-    failed = sum(bool(night.error) for night in season.nights)
+    repeated = sum(night.again for night in season.nights)
+    failed = sum(bool(night.error) for night in season.nights) - repeated
     results = {
         "target": Result(season.planet.name, label="target"),
         "verdict": Result(
             len(found), "", "light curves",
-            f"{len(found)} of {len(season.nights)} light curves show its transit, "
+            f"{len(found)} of {len(season.nights) - repeated} light curves show its transit, "
             f"{epochs(season)}",
         ),
         "t0_bjd_tdb": Result(
@@ -57,6 +58,7 @@ def summarise(season: Season) -> dict[str, Result]:
         ),
         "left_out": Result(left_out, label="mid-times left out" if left_out else ""),
         "not_read": Result(failed, label="not read or fitted" if failed else ""),
+        "repeated": Result(repeated, label="of others' frames, left out" if repeated else ""),
     }  # fmt: skip
     for name, p in shape(season).items():
         if name.startswith("rp_over_rs"):

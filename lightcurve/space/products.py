@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from lightcurve.core.constants import __version__
 from lightcurve.core.data import Planet, Result
 from lightcurve.core.files import json_text, write_text, write_whole
 from lightcurve.core.flags import NO_POINT
+from lightcurve.report.html import Section, Table
 from lightcurve.report.space import (
     SectorShown,
     TransitShown,
@@ -20,6 +21,7 @@ from lightcurve.report.space import (
     save_sectors,
     save_transits,
 )
+from lightcurve.season.page import write_season_page
 from lightcurve.tables.missions import MISSIONS, mission_told
 from lightcurve.transit.fit_values import planet_values
 
@@ -141,7 +143,7 @@ def draw_sectors(
             middles = planet.t0_bjd_tdb + planet.period_days * epochs
         shown.append(SectorShown(one.label, time, flux, middles))
     what = "found" if season is not None else "expected"
-    marks = sum(len(one.middles) for one in shown)
+    marks = len({round(mid, 3) for one in shown for mid in one.middles.tolist()})
     title = f"{planet.name if planet else shown[0].label}: {marks} transits {what}"
     name = "figures/sectors.png"
     return {name: save_sectors(figure_path(out, name), shown, title=title)}
@@ -166,6 +168,32 @@ def draw_season(out: Path, season: Season | None) -> dict[str, Path]:
     name = "figures/transits.png"
     title = f"{season.planet.name}: {len(shown)} transits, each without its trend"
     return {name: save_transits(figure_path(out, name), shown, title=title)}
+
+
+def write_page(
+    out: Path, curves: Sequence[SpaceCurve], season: Season, figures: Mapping[str, Path]
+) -> Path:
+    """Write the season's page with the files, what was done to each, and figures of them."""
+    captions = {
+        "figures/sectors.png": "Whole light curves; the transits are marked.",
+        "figures/transits.png": "Each transit about its predicted middle, without its trend.",
+    }
+    pixels = "The median picture, with the pixels summed, and those of the sky."
+    shown = {
+        path: captions.get(name, pixels)
+        for name, path in figures.items()
+        if name.startswith("figures/")
+    }
+    rows = tuple(
+        (one.label, f"{one.good.sum()} of {len(one.good)}", "; ".join(one.notes)) for one in curves
+    )
+    files = Table(("file", "points", "what was done"), rows)
+    made = season.products.paths
+    return write_season_page(
+        out / "report.html", season, season.products.summary,
+        {name: made[f"figures/{name}.png"] for name in ("o_minus_c", "folded")},
+        (Section("Files", (), shown, (files,)),),
+    )  # fmt: skip
 
 
 def summarise(run: SpaceRun) -> dict[str, Result]:
@@ -205,7 +233,7 @@ def write_summary(out: Path, run: SpaceRun, summary: dict[str, Result]) -> Path:
                 "points": len(one.curve.flux), "used": int(one.good.sum()),
                 "exposure_s": one.curve.source.exposure_s if one.curve.source else None,
                 "share_of_light": one.curve.dilution.value if one.curve.dilution else None,
-                "notes": [str(n) for n in one.curve.source.notes] if one.curve.source else [],
+                "notes": one.notes,
             }
             for one in run.curves
         ],

@@ -26,6 +26,7 @@ from lightcurve.space.products import (
     draw_sectors,
     summarise,
     write_curve,
+    write_page,
     write_summary,
 )
 from lightcurve.space.take import SpaceCurve, check_one_star, gather, take_all
@@ -100,6 +101,10 @@ def follow_star(
         check_one_star(curves)
         with stage("looking for the planet"):
             planet, box = find_planet(curves, settings)
+        if planet is None:  # else the season tells it
+            for one in curves:
+                for note in one.notes:
+                    log.info("%s: %s", one.label, note)
         written = {f"lightcurves/{one.label}.fits": write_curve(out, one) for one in curves}
         if planet is not None and box is not None:
             path = out / "planet.toml"
@@ -113,6 +118,8 @@ def follow_star(
             written |= draw_pixels(out, curves)
             written |= draw_sectors(out, curves, planet, season)
             written |= draw_season(out, season)
+            if season is not None:
+                written["report.html"] = write_page(out, curves, season, written)
     run = SpaceRun(curves, planet, box, season)
     return finish(run, out, written)
 

@@ -53,6 +53,11 @@ class SpaceCurve:
     pixels: PixelFile | None
 
     @property
+    def notes(self) -> list[str]:
+        """What was done to it."""
+        return [str(note) for note in self.curve.source.notes] if self.curve.source else []
+
+    @property
     def place(self) -> tuple[float, float] | None:
         """RA and Dec of its star, degrees; None where the file does not tell."""
         found = parse_numbers([self.told.get("RA_OBJ", ""), self.told.get("DEC_OBJ", "")])
@@ -160,8 +165,6 @@ def take_one(path: Path, label: str, choice: ColumnChoice) -> SpaceCurve:
     curve = curve_of_table(table, choice)
     bits = next((v for n, v in table.columns.items() if n.lower() in BY_BITS), np.zeros(len(table)))
     one = SpaceCurve(label, path, curve, table.told, bits, pixels)
-    for note in curve.source.notes if curve.source else ():
-        log.info("%s: %s", label, note)
     if np.isfinite(curve.bjd_tdb).any():
         return one
     if one.place is None:

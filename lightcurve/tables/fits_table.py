@@ -66,6 +66,8 @@ def open_fits(path: str | Path) -> AijTable | PixelFile:
     path = Path(path)
     try:
         found, _ = quietly(lambda: _first_of_times(path))
+    except InputError as error:  # of its pixels
+        raise InputError(error.reason, file=path.name) from error
     except _DAMAGED as error:
         msg = f"cannot be read as a FITS table: {error}"
         raise InputError(msg, file=path.name) from error

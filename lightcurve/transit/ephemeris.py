@@ -150,7 +150,7 @@ def _check_names(flat: Mapping[str, Any], origin: str) -> None:
     if unknown:
         near = get_close_matches(unknown[0], known, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
-        msg = f"{origin}: {unknown[0]} is not known{meant}; known are {', '.join(sorted(known))}"
+        msg = f"{origin}: {unknown[0]} is not known{meant}; `lightcurve planets keys` lists what is"
         raise InputError(msg)
     for pair in PAIRS:
         if len(pair & flat.keys()) == 1:
@@ -288,9 +288,14 @@ def _distance_factor(planet: Planet) -> float:
 
 def _number(values: Mapping[str, Any], name: str, origin: str) -> float:
     value = values[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        msg = f"{origin}: {name} must be a number, got {value!r}"
-        raise InputError(msg)
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(name)
+        if not math.isfinite(value):  # OverflowError of hundreds of digits
+            raise ValueError(name)
+    except (TypeError, ValueError, OverflowError) as error:
+        msg = f"{origin}: {name} must be a number, got {value!r:.40}"
+        raise InputError(msg) from error
     low, high = (0.0, math.inf) if name.endswith("_err") else LIMITS[name]
     if not low <= value <= high:
         msg = f"{origin}: {name} = {value:g} is outside {low:g} to {high:g}"
@@ -303,8 +308,8 @@ def _angle(value: Any, name: str, origin: str) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise TypeError(name)
         degrees = read_angle(value, hours=name == "ra")
-    except (ValueError, TypeError) as error:
-        msg = f'{origin}: {name} = {value!r} is no angle; write degrees or "hh:mm:ss"'
+    except (ValueError, TypeError, OverflowError) as error:
+        msg = f'{origin}: {name} = {value!r:.40} is no angle; write degrees or "hh:mm:ss"'
         raise InputError(msg) from error
     low, high = (0.0, 360.0) if name == "ra" else (-90.0, 90.0)
     if not low <= degrees <= high:

@@ -185,6 +185,11 @@ def _laid_out(
     found = {name: float(drawn[name][0]) for name in names}
     given = {name: float(known[name][0]) for name in names if name in known}
     found |= {name: v for name, v in given.items() if math.isclose(v, found[name], rel_tol=1e-9)}
+    for name in ("rp_over_rs", "a_over_rs"):
+        low, high = LIMITS[name]
+        if not low <= found[name] <= high:
+            msg = f"{origin}: {name} is {found[name]:.4g} by the other values, outside "
+            raise InputError(msg + f"{low:g} to {high:g}: are their units right?")
     loose = {*free, *(["inclination_deg"] if free else [])}
     spreads = {name: _spread(column) for name, column in drawn.items() if name not in loose}
     told = {name: error for name, error in spreads.items() if error > 0 and name not in known}

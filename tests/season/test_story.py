@@ -77,7 +77,11 @@ def test_of_the_same_frames_the_better_light_curve_counts(tmp_path):
     tables = [tmp_path / "a.csv", tmp_path / "b.csv"]
     joined = join_season(tables, settings, tmp_path / "out", Told(filters=("Rc",)))
     assert [night.label for night in joined.found] == ["b.csv"]
-    assert "b.csv" in next(night.error for night in joined.nights if night.label == "a.csv")
+    left = next(night for night in joined.nights if night.label == "a.csv")
+    assert left.again
+    assert "b.csv" in left.error
+    summary = joined.products.summary
+    assert (summary["repeated"].value, summary["not_read"].value) == (1, 0)
 
 
 def test_what_is_no_night_says_why_and_the_others_go_on(season):

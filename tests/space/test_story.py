@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,21 @@ from lightcurve.tables.light_curves import read_curve
 from space_files import observe, planet_of, planet_text, write_light_curve, write_pixels
 
 OFFLINE = {"catalogs": {"offline": True}}
+DOT = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)  # a PNG
+
+
+@pytest.fixture
+def rough(monkeypatch):
+    """Figures without layout and pixels, which are half of the time: `run` has whole ones."""
+    layout = "matplotlib.layout_engine.ConstrainedLayoutEngine.execute"
+    monkeypatch.setattr(layout, lambda *_: None)
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda _, path, **__: write_dot(path))
+
+
+def write_dot(path):
+    Path(path).write_bytes(DOT)
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +66,17 @@ def test_the_transits_are_at_their_times_and_as_deep_as_they_are(run, sector):
     assert abs(radius.value - 0.1) < 4 * (radius.upper - radius.lower) / 2
     for path in run.products.paths.values():
         assert path.stat().st_size > 0
-    assert {"figures/sectors.png", "figures/transits.png", "figures/pixels-tp.png"} <= {
-        *run.products.paths
-    }
+    figures = [name for name in run.products.paths if name.startswith("figures/")]
+    assert {"figures/sectors.png", "figures/transits.png", "figures/pixels-tp.png"} <= {*figures}
+    page = run.products.paths["report.html"].read_text()
+    assert page.count("<img") == len(figures)
+
+
+def test_what_transits_have_in_common_is_told_once(run):
+    lines = (run.products.folder / "run.log").read_text().splitlines()
+    told = [line.split(" ", 2)[2] for line in lines]
+    assert len(told) > 5
+    assert len(told) == len({*told})
 
 
 def test_the_light_curve_that_is_written_is_read_again(run):
@@ -81,6 +106,7 @@ def test_lightkurve_opens_it(run):
     np.testing.assert_allclose(flux, expected, rtol=2e-6)
 
 
+@pytest.mark.usefixtures("rough")
 def test_a_period_that_nobody_told_is_found(sector, tmp_path):
     path = write_light_curve(tmp_path / "lc.fits", sector)
     run = follow_star([str(path)], Settings.model_validate(OFFLINE), tmp_path / "out")
@@ -93,6 +119,7 @@ def test_a_period_that_nobody_told_is_found(sector, tmp_path):
     assert (tmp_path / "out" / "planet.toml").is_file()
 
 
+@pytest.mark.usefixtures("rough")
 def test_without_a_transit_there_are_light_curves_all_the_same(tmp_path):
     quiet = observe(22, cadence_s=1800.0, days=15.0, planet=planet_of(rp_over_rs=0.001))
     path = write_light_curve(tmp_path / "lc.fits", quiet)
@@ -103,6 +130,7 @@ def test_without_a_transit_there_are_light_curves_all_the_same(tmp_path):
     assert run.products.paths["figures/sectors.png"].is_file()
 
 
+@pytest.mark.usefixtures("rough")
 def test_one_bad_file_costs_itself_and_other_stars_are_refused(sector, tmp_path):
     short = observe(23, cadence_s=1800.0, days=3.0, planet=planet_of(rp_over_rs=0.001))
     write_light_curve(tmp_path / "good.fits", short)
@@ -119,6 +147,7 @@ def test_one_bad_file_costs_itself_and_other_stars_are_refused(sector, tmp_path)
         follow_star([str(tmp_path / "bad.fits")], settings, tmp_path / "out")
 
 
+@pytest.mark.usefixtures("rough")
 def test_the_command_tells_all_as_json_and_a_mistake_in_one_line(tmp_path):
     short = observe(24, cadence_s=1800.0, days=3.0, planet=planet_of(rp_over_rs=0.001))
     path = write_light_curve(tmp_path / "lc.fits", short)
@@ -132,6 +161,7 @@ def test_the_command_tells_all_as_json_and_a_mistake_in_one_line(tmp_path):
     assert "Traceback" not in wrong.output
 
 
+@pytest.mark.usefixtures("rough")
 def test_a_name_has_its_files_fetched_and_stands_for_its_planet(sector, folder, tmp_path):
     settings = Settings.model_validate(OFFLINE | {"target": {"planet_file": folder / "b.toml"}})
     with pytest.raises(CatalogError, match="may not be asked"):

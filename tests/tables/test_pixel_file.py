@@ -107,8 +107,9 @@ def test_what_are_no_pixels_is_refused_in_one_line(sector, path, tmp_path):
         bad.write_bytes(whole)
         with fits.open(bad, mode="update") as hdus:
             change(hdus)
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(InputError, match=words) as caught:
             open_fits(bad)
+        assert caught.value.file == "bad.fits"
     thin = fits.BinTableHDU.from_columns([
         fits.Column("TIME", "D", array=np.arange(50.0)),
         fits.Column("FLUX", "2E", array=np.ones((50, 1, 2)), dim="(2,1)"),

@@ -92,6 +92,9 @@ def test_planet_file_errors(tmp_path):
     path.write_text("name = 'x'")
     with pytest.raises(InputError, match="period_days"):
         read_planet(path)
+    path.write_text(f"name = 1{5000 * '0'}")
+    with pytest.raises(InputError, match=r"planet\.toml"):
+        read_planet(path)
     path.write_text("name = ")
     with pytest.raises(InputError, match=r"planet\.toml"):
         read_planet(path)

@@ -200,6 +200,10 @@ def test_an_axis_that_is_not_believed_is_not_used():
         SIZE | {"duration_hours": 2.5, "contamination": {"Zorro": 0.1}},
         SIZE | {"duration_hours": 2.5, "contamination": {"V_err": 0.1}},
         SIZE | {"duration_hours": 2.5, "dilution": {"V": 1.4}},
+        SIZE | {"duration_hours": 10**400},
+        SIZE | {"duration_hours": 2.5, "ra": 10**400},
+        {"radius_jupiter": 9.0, "radius_sun": 0.01, "duration_hours": 2.5},
+        SIZE | {"semi_major_axis_au": 1000.0, "radius_sun": 0.001},
     ],
 )
 def test_too_little_or_nonsense_is_refused(values):
