@@ -85,6 +85,7 @@ SIZES = (1.0, 60.0)  # inches, least and most
 DPI = (20.0, 2400.0)
 MAX_DOTS = 2e8  # of a figure of pixels: 800 MB while it is drawn
 PASSES = 6  # of the layout, where axes keep a shape
+APART = 1.15  # numbers along an axis, in the width of the widest
 SETTLED_PX = 0.05  # by which no axes moved in the last of them
 BESIDE = 1.2  # width of a label over that of its axes, where there are gaps between them
 
@@ -238,21 +239,21 @@ def styled_figure(
     with mpl.rc_context():
         for values in map(_read_style, (SCREEN.stem, look.style, str(ALWAYS))):
             mpl.rcParams.update(values)
-        layout = ConstrainedLayoutEngine()
-        figure = Figure(figsize=(width, height), layout=layout)
+        layout, dpi = ConstrainedLayoutEngine(), look.dpi or mpl.rcParams["savefig.dpi"]
+        dots = dpi if kind == ".png" else None  # letters are measured as they will be drawn
+        if dots:
+            _refuse_dots(path, np.array([width, height]) * dots)
+        figure = Figure(figsize=(width, height), dpi=dots, layout=layout)
         canvas = FigureCanvasAgg(figure)
         yield figure
         head = (title if look.title is None else look.title, *facts)
         top = _finish(figure, canvas.get_renderer(), head, grows=look.size is None)
         layout.set(rect=(0, 0, 1, top))
-        dpi = look.dpi or mpl.rcParams["savefig.dpi"]
-        if kind == ".png":
-            _refuse_dots(path, figure.get_size_inches() * dpi)
+        if dots:
+            _refuse_dots(path, figure.get_size_inches() * dots)
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             _settle(figure, layout)
-            figure.set_dpi(dpi)
-            layout.execute(figure)
             figure.set_layout_engine("none")  # else all is drawn twice, first to lay it out
             try:
                 figure.savefig(path, dpi=dpi, metadata=FORMATS[kind])
@@ -269,13 +270,31 @@ def styled_figure(
 
 
 def _settle(figure: Figure, layout: ConstrainedLayoutEngine) -> None:
-    """Lay out until axes stay in their places: those that keep a shape creep to them."""
-    if any(axes.get_aspect() != "auto" for axes in figure.axes):
-        for _ in range(PASSES):
-            before = _places(figure)
-            layout.execute(figure)
-            if np.abs(_places(figure) - before).max() < SETTLED_PX:
-                break
+    """Lay out until axes stay in their places.
+
+    New places have new numbers along them, which may need other room; axes that keep a shape creep.
+    """
+    shaped = any(axes.get_aspect() != "auto" for axes in figure.axes)
+    layout.execute(figure)
+    for axes in figure.axes:
+        _space_numbers(axes)
+    for _ in range(PASSES if shaped else 1):
+        before = _places(figure)
+        layout.execute(figure)
+        if np.abs(_places(figure) - before).max(initial=0.0) < SETTLED_PX:
+            break
+
+
+def _space_numbers(axes: Axes) -> None:
+    """Put fewer numbers below axes where they touch: matplotlib expects short ones."""
+    from matplotlib.ticker import MaxNLocator
+
+    locator = axes.xaxis.get_major_locator()
+    if isinstance(locator, MaxNLocator):
+        shown = [label for label in axes.get_xticklabels() if label.get_visible()]
+        widest = max((label.get_window_extent().width for label in shown), default=0.0)
+        if len(shown) * widest * APART > axes.bbox.width:
+            locator.set_params(nbins=max(int(axes.bbox.width / widest / APART), 1))
 
 
 def _places(figure: Figure) -> np.ndarray:

@@ -91,7 +91,7 @@ def test_servers_are_asked_only_online(here: Settings, services: ServicesServer)
     services.trouble |= {"skybot": "500", "vizier_cfa": "", "vizier": "503"}
     found = by_name(examine(here, online=True), Part.REACHABLE)
     down = {name for name, one in found.items() if one.state is State.TROUBLE}
-    assert down == {"vizier", "vizier_cds", "vizier_nao", "gaia", "skybot"}
+    assert down == {"vizier", "vizier_cds", "vizier_nao", "gaia", "mast", "skybot"}
     assert "cannot be reached" in found["gaia"].told
     assert "HTTP 500" in found["skybot"].told
     assert found["simbad"].state is State.OK

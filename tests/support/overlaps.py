@@ -27,8 +27,10 @@ class Box:
 
 
 def overlaps(figure: Figure, *, pictures: bool = False) -> list[str]:
-    """List what is overprinted in a figure that was drawn; pictures: text within images, too."""
-    figure.canvas.draw()
+    """List what is overprinted in a figure that was drawn; pictures: text within images, too.
+
+    It is not drawn again, which would be in another style: ticks that are made anew have its size.
+    """
     renderer = figure.canvas.get_renderer()
     boxes = list(_boxes(figure, renderer, pictures=pictures))
     page = figure.bbox.padded(SLACK)
