@@ -17,7 +17,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.dialects import KIND_WORDS, KINDS
 from lightcurve.frames.inventory import RUN_FILES, list_files
 from lightcurve.frames.read import is_image_name
-from lightcurve.tables.survey_index import INDEX, NightRow
+from lightcurve.tables.survey_index import INDEX, RUNS, NightRow
 
 log = logging.getLogger(__name__)
 # A folder of such a name holds frames of one kind of the night above it.
@@ -30,7 +30,7 @@ ASIDE = {"workers", "cluster", "figures"}
 
 
 def find_nights(roots: Sequence[Path], out: Path) -> list[tuple[Path, str]]:
-    """List the nights below some folders, each with the folder of its run, below `runs`.
+    """List the nights below some folders, each with the folder of its run, below `RUNS`.
 
     Run folders and hidden ones are passed over. A folder `darks`, `lights` ... belongs to the night
     above it, and so does any folder within a night. Calibration frames and single files in a root
@@ -127,4 +127,4 @@ def _row(folder: Path, run: str, of_settings: str) -> NightRow:
         total.update(told.encode(errors="surrogateescape"))
         frames += is_image_name(path)
         size += status.st_size
-    return NightRow(str(folder), f"runs/{run}", total.hexdigest(), frames, size)
+    return NightRow(str(folder), f"{RUNS}/{run}", total.hexdigest(), frames, size)

@@ -6,18 +6,20 @@ and the writer holds a lock on a file of its own beside it.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import Field, astuple, dataclass, fields
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lightcurve.core.errors import InputError, Why
 
 __all__ = [
     "INDEX",
+    "RUNS",
     "CurveRow",
     "NightRow",
     "State",
@@ -29,6 +31,7 @@ __all__ = [
 ]
 
 INDEX, LOCK = "survey.sqlite", "survey.lock"
+RUNS = "runs"  # the folder beside it, of all run folders
 VERSION = 1  # of the tables
 PATIENCE_S = 60.0  # until a reader has done
 KINDS: dict[object, str] = {
@@ -37,6 +40,15 @@ KINDS: dict[object, str] = {
     "float": "REAL",
     "float | None": "REAL",
 }
+TYPES: dict[object, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "float | None": (float, int, type(None)),
+}
+# What could run forever, or change what is written, where rows are read or kept.
+FOREIGN = """SELECT name FROM sqlite_master WHERE type = 'trigger'
+             OR (type <> 'table' AND name COLLATE NOCASE IN ('nights', 'curves'))"""
 
 
 class State(StrEnum):
@@ -145,8 +157,9 @@ class SurveyIndex:
         self._connection = connection
 
     def nights(self) -> dict[str, NightRow]:
-        """Give all nights by their folder."""
-        return {row.folder: row for row in _rows(self._connection, "nights", NightRow)}
+        """Give all nights by their folder; raises InputError for what is no index."""
+        with _as_index(INDEX):
+            return {row.folder: row for row in _rows(self._connection, "nights", NightRow)}
 
     def put(self, nights: Sequence[NightRow]) -> None:
         """Keep nights as they are; raises InputError where they cannot be written."""
@@ -214,24 +227,65 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+@contextmanager
+def _as_index(path: Path | str) -> Iterator[None]:
+    """Refuse what does not read as an index, as InputError."""
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True,
-                                     timeout=PATIENCE_S)  # fmt: skip
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.Error as error:
+        yield
+    except (sqlite3.Error, ValueError) as error:
         msg = f"{path}: no index of a survey ({error})"
         raise InputError(msg) from error
-    if version > VERSION:
-        connection.close()
-        msg = f"{path}: written by a newer lightcurve (tables of version {version})"
-        raise InputError(msg)
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    with _as_index(path):
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True,
+                                     timeout=PATIENCE_S)  # fmt: skip
+        try:
+            _check_tables(path, connection)
+        except BaseException:
+            connection.close()
+            raise
     return connection
 
 
+def _check_tables(path: Path, connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        msg = f"{path}: written by a newer lightcurve (tables of version {version})"
+        raise InputError(msg)
+    if foreign := connection.execute(FOREIGN).fetchone():
+        msg = f"{foreign[0]!r} in it is a view or a trigger"
+        raise ValueError(msg)
+
+
 def _rows(connection: sqlite3.Connection, table: str, row: type) -> list[Any]:
-    names = ", ".join(one.name for one in fields(row))
-    return [row(*values) for values in connection.execute(f"SELECT {names} FROM {table}")]  # noqa: S608
+    """Read a table; raises ValueError where a value is none of its kind."""
+    columns = fields(row)
+    names = ", ".join(one.name for one in columns)
+    rows = connection.execute(f"SELECT {names} FROM {table}")  # noqa: S608
+    return [row(*map(_checked, columns, values)) for values in rows]
+
+
+def _checked(column: Field[Any], value: Any) -> Any:
+    """Hold a value against what this program writes: anyone may have written the file."""
+    good = isinstance(value, TYPES[column.type])
+    if isinstance(value, float) and not math.isfinite(value):
+        value, good = None, column.type == "float | None"
+    elif column.name == "state":
+        good &= value in set(State)
+    elif column.name == "run":
+        good = good and _is_below(value)
+    if not good:
+        msg = f"{column.name} is {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+def _is_below(run: str) -> bool:
+    """Say whether a run folder is below that of the survey."""
+    parts = PurePosixPath(run).parts
+    return bool(parts) and parts[0] == RUNS and ".." not in parts and "\0" not in run
 
 
 def index_of(path: Path) -> Path | None:
@@ -241,12 +295,8 @@ def index_of(path: Path) -> Path | None:
 
 
 def _read(index: Path, table: str, row: type) -> list[Any]:
-    with closing(_connect(index, "ro")) as connection:
-        try:
-            return _rows(connection, table, row)
-        except sqlite3.DatabaseError as error:
-            msg = f"{index}: no index of a survey ({error})"
-            raise InputError(msg) from error
+    with closing(_connect(index, "ro")) as connection, _as_index(index):
+        return _rows(connection, table, row)
 
 
 def nights_of(index: Path) -> list[NightRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -121,6 +122,43 @@ def test_what_is_no_index_is_refused(tmp_path: Path) -> None:
     newer.close()
     with pytest.raises(InputError):
         look_at_survey(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE nights SET frames = 'many'",
+        "UPDATE nights SET seconds = NULL",
+        "UPDATE nights SET state = 'lost'",
+        "UPDATE nights SET run = '/etc'",
+        "UPDATE nights SET run = 'runs/../..'",
+        "UPDATE curves SET run = NULL",
+        "UPDATE curves SET folder = x'ff'",
+        "UPDATE curves SET target = CAST(x'ff' AS TEXT)",
+        "UPDATE curves SET ra_deg = 'east'",
+        "ALTER TABLE nights RENAME digest TO other",
+        "DROP TABLE curves; CREATE VIEW curves AS SELECT * FROM nights",
+        "CREATE TRIGGER t AFTER INSERT ON nights BEGIN DELETE FROM curves; END",
+    ],
+)
+def test_an_index_that_others_changed_is_refused(tmp_path: Path, change: str) -> None:
+    with open_index(tmp_path) as index:
+        index.finish(night("a"), [CurveRow("/a", "V", "runs/a", State.DONE)])
+    with closing(sqlite3.connect(tmp_path / INDEX)) as other, other:
+        other.executescript(change)
+    with pytest.raises(InputError):
+        look_at_survey(tmp_path)
+    if "curves SET" not in change:
+        with pytest.raises(InputError), open_index(tmp_path) as index:
+            index.nights()
+
+
+def test_a_place_that_is_no_number_is_not_known(tmp_path: Path) -> None:
+    curve = CurveRow("/a", "V", "runs/a", State.DONE, ra_deg=np.inf, dec_deg=np.nan)
+    with open_index(tmp_path) as index:
+        index.finish(night("a"), [curve])
+    (read,) = curves_of(tmp_path / INDEX)
+    assert read.ra_deg is read.dec_deg is None
 
 
 def test_only_what_is_new_waits_and_the_largest_comes_first(tmp_path: Path) -> None:
