@@ -244,6 +244,9 @@ def read_to_fit(
 
     Raises InputError when the table cannot be read, no planet is known, or the star is another's.
     """
+    if not path.exists():
+        msg = f"{path}: there is no such file or folder"
+        raise InputError(msg)
     record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
     planet = need_planet(settings, record)
     curve = read_curve(path, known.choice, star=(planet.ra_deg, planet.dec_deg))

@@ -90,7 +90,7 @@ def save_trust(
 
 def _draw_rates(axes: Axes, shown: Injected) -> None:
     axes.plot(shown.grid, 100 * shown.rate, color=MODEL)
-    low, high = (100 * (shown.rate + sign * shown.rate_err) for sign in (-1, 1))
+    low, high = (100 * np.clip(shown.rate + sign * shown.rate_err, 0, 1) for sign in (-1, 1))
     axes.fill_between(shown.grid, low, high, color=MODEL, alpha=0.18, lw=0)
     bars = 100 * np.abs(np.stack([shown.share - shown.low, shown.high - shown.share]))
     axes.errorbar(shown.tried, 100 * shown.share, bars, fmt="o", ms=3.5, color=TARGET)

@@ -64,7 +64,20 @@ def _with_images(root: Path, out: Path) -> Iterator[Path]:
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if any(is_image_name(name) and not name.startswith(".") for name in names):
-            yield path
+            if _is_text(path):
+                yield path
+            else:
+                told = ascii(str(path))
+                log.warning("%s: its name is no UTF-8, left out: give it another", told)
+
+
+def _is_text(path: Path) -> bool:
+    """Say whether an index can hold a path: names may be any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tell(error: OSError) -> None:

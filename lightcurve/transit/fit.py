@@ -51,6 +51,7 @@ __all__ = ["fit_transit", "solve_curve"]
 
 log = logging.getLogger(__name__)
 MIN_POINTS = 12
+NO_NOISE = 1e-12  # of the light: rounding of numbers alone
 UNDILUTED = 0.998  # a depth 0.2 % too small is no error that a night could show
 CHANGING = 0.002  # of the light, from frame to frame: the size of a shallow transit
 NOT_SAMPLED = FitSettings(sample=False)
@@ -310,10 +311,13 @@ def _examine(points: Points, planet: Planet, settings: FitSettings) -> Examined:
 
 
 def _search(best: Solution, points: Points, used: np.ndarray) -> Search:
-    """Get the search for transits ready."""
+    """Get the search for transits ready; raises FitError where the points have no noise."""
     problem, flat = best.problem, flat_problem(best)
     level = problem.solve(problem.model(best.theta))[0]
     residuals = problem.plain_residuals(best.theta) / problem.flux_err
+    if not np.std(residuals * problem.flux_err) > NO_NOISE * level:
+        msg = f"{len(residuals)} points have one flux, without noise: rounded, or not measured"
+        raise FitError(msg)
     planet, stars = problem.model.planet, points.stars
     bins = make_bins(points.time[used], points.flux_err[used], points.exposure_s, planet)
     return make_search(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CLEAR = 2.0  # errors by which a factor is told from 1
 FEW = 1.15  # times: a difference of errors that is worth a word
+VAGUE = 0.4  # of a factor: one that may be so far off is not known
 BEYOND = 1.6  # times the depths tried, shown in the figure
 NAMES = {"depth": "depth", "mid": "mid-time", "duration": "duration"}
 COLUMNS = (
@@ -177,7 +178,10 @@ def about_errors(name: str, width: Width) -> str:
     text = f"errors of the {NAMES[name]}"
     if is_small(width):
         return f"{text} are {ratio:.2f} +- {error:.2f} times too small"
-    if 1 - ratio < CLEAR * error or ratio > 1 / FEW:
+    is_large = 1 - ratio > CLEAR * error and ratio < 1 / FEW
+    if not is_large and CLEAR * error > VAGUE:
+        return f"{text} may be right ({ratio:.2f} +- {error:.2f} times; more --injections tell)"
+    if not is_large:
         return f"{text} are as they should be ({ratio:.2f} +- {error:.2f} times)"
     return f"{text} are {1 / ratio:.2f} +- {error / ratio**2:.2f} times too large"
 

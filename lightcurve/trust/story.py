@@ -35,6 +35,7 @@ SHARES = {"first": 0.15, Purpose.RATE: 0.4, Purpose.ERRORS: 0.22, Purpose.PHASE:
 # as many as the four or so of white noise.
 FIRST = (1.5, 40.0)
 LEAST_INSIDE = 3  # points
+LEAST_ROBUST = 0.5  # of the plain scatter: rounded fluxes have no robust one
 RATES = (0.08, 0.3, 0.55, 0.8, 0.95)  # at which the rest is put in
 SURE = 1.5  # times the depth that is found in 95 %: errors are tried where nothing is missed
 EACH_LEAST = 4
@@ -173,7 +174,7 @@ def try_injections(
     injector = injector_of(fitted, settings, seed)
     count = {name: max(EACH_LEAST, round(share * injections)) for name, share in SHARES.items()}
     rng = np.random.default_rng(seed)
-    first = np.geomspace(*FIRST, count["first"]) * _white_error(fitted, injector)
+    first = np.geomspace(*FIRST, count["first"]) * white_error(fitted, injector)
     orders = [Order(Purpose.RATE, float(depth), 0.0, k) for k, depth in enumerate(first)]
     trials = list(run(injector, orders, workers, progress, "Looking for the limit"))
     pilot = _detect(trials, injector)
@@ -216,13 +217,14 @@ def run(
     yield from (trial for _, trial in made)
 
 
-def _white_error(fitted: Fitted, injector: Injector) -> float:
+def white_error(fitted: Fitted, injector: Injector) -> float:
     """Work out the error of a depth, fraction of the light, were the noise white and no trend."""
     inside = np.abs(injector.time - injector.place) < transit_duration(injector.planet) / 2
     within = max(int(inside.sum()), LEAST_INSIDE)
     outside = max(len(inside) - within, LEAST_INSIDE)
     left = fitted.fit.residuals[injector.noise.usable]
-    return robust_scatter(left) * math.sqrt(1 / within + 1 / outside)
+    scatter = max(robust_scatter(left), LEAST_ROBUST * float(np.std(left)))
+    return scatter * math.sqrt(1 / within + 1 / outside)
 
 
 def _shown(fitted: Fitted, pilot: Detection, first: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -66,6 +67,12 @@ def test_nights_are_folders_with_frames_and_their_calibration(tmp_path: Path) ->
     assert len(names) == len(set(names)) == 4
     with pytest.raises(InputError):
         find_nights([tmp_path / "none"], out)
+
+
+@pytest.mark.skipif(sys.platform in {"darwin", "win32"}, reason="names are text there")
+def test_a_folder_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:
+    touch(tmp_path, "good/l1.fits", "bad\udcff/l1.fits")
+    assert [path.name for path, _ in find_nights([tmp_path], tmp_path / "out")] == ["good"]
 
 
 @pytest.mark.parametrize("names", [("l1.fits", "darks/d.fits"), ("lights/l1.fits", "bias/b.fits")])

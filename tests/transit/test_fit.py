@@ -235,6 +235,13 @@ def test_too_few_points():
         fit_points(replace(points, flux=np.where(np.arange(150) < 8, 1.0, np.nan)), PLANET)
 
 
+def test_points_without_noise():
+    flux = np.ones(150)
+    flux[7] = 1.01  # left out as wild: what is left is flat
+    with pytest.raises(FitError, match="149 points have one flux"):
+        fit_points(replace(_points(), flux=flux), PLANET, settings=QUICK)
+
+
 def test_json_holds_every_number():
     fit = fit_points(_points(), PLANET, settings=QUICK)
     out = json.loads(json.dumps(fit_to_json(fit, PLANET, extra={"seed": 1}), allow_nan=False))

@@ -21,7 +21,7 @@ from lightcurve.night.transits import take_points as take_rows
 from lightcurve.tables.run_folder import digest_of, read_trust
 from lightcurve.transit.inject import Order, Purpose
 from lightcurve.trust.pixels import share_kept
-from lightcurve.trust.story import injector_of
+from lightcurve.trust.story import injector_of, white_error
 from sim_season import PLANET, planet_file, write_curve
 
 MID = PLANET.t0_bjd_tdb + 40 * PLANET.period_days
@@ -88,9 +88,20 @@ def test_a_flat_night_is_all_noise_and_tells_its_limit(tmp_path):
     assert (tmp_path / "out" / "figures" / "trust.png").stat().st_size > 20_000
 
 
+def test_depths_to_try_follow_the_noise_of_rounded_fluxes_too(tmp_path):
+    _, fitted = fitted_night(tmp_path, cadence_s=480.0)
+    injector = injector_of(fitted, QUICK, 1)
+    rounded = np.where(np.arange(len(fitted.fit.residuals)) % 3 == 0, 0.01, 0.0)
+    steps = replace(fitted, fit=replace(fitted.fit, residuals=rounded))
+    assert white_error(steps, injector) > white_error(fitted, injector)
+
+
 def test_the_command_tells_what_stands_in_the_way(tmp_path):
     run = CliRunner().invoke(app, ["trust", str(tmp_path)])
     assert isinstance(run.exception, InputError)
+    absent = CliRunner().invoke(app, ["trust", str(tmp_path / "absent.csv")])
+    assert isinstance(absent.exception, InputError)
+    assert "absent.csv" in str(absent.exception)
 
 
 def test_what_was_concluded_is_believed_of_the_same_light_curve_alone(tmp_path):
