@@ -62,6 +62,7 @@ __all__ = [
     "fit_table",
     "need_planet",
     "read_to_fit",
+    "tells_exposure",
 ]
 
 SAME_STAR_DEG = 0.1  # wide of all proper motions and of a plate solution gone slightly wrong
@@ -413,6 +414,21 @@ def settle(
         Assumed("filter", name, "", source, name or "none"),
     )
     return float(exposure_s), name, values
+
+
+def tells_exposure(curve: LightCurve, record: Mapping[str, Any]) -> bool:
+    """Whether a table tells an exposure that can be, or, where it tells none, its run does.
+
+    record: the night's entries of run.toml.
+    """
+    own = curve.source.exposure_s if curve.source else None
+    if own is None:
+        return record.get("exposure_s") is not None
+    try:
+        check_exposure(own, curve, ONE_CAMERA)
+    except InputError:
+        return False
+    return True
 
 
 def _dilution(record: Mapping[str, Any]) -> Dilution | None:

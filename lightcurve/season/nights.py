@@ -26,6 +26,7 @@ from lightcurve.night.fit_table import (
     check_place,
     fit_light_curve,
     need_planet,
+    tells_exposure,
 )
 from lightcurve.night.transits import cut_transits
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
@@ -54,7 +55,7 @@ class Told:
     filters : tuple of str
         ``FILTER`` of all, or ``NAME=FILTER`` of those whose name, or whose folder's, is like NAME.
     exposure_s : float or None
-        Of all, where it stands in neither table nor run.
+        Of those whose table and run tell none, or none that can be: telescopes have their own.
     """
 
     choice: ColumnChoice | None = None
@@ -285,7 +286,8 @@ def _fit(
     of_table = curve.source.filter if curve.source else ""
     if name is None and not (record.get("filter") or of_table):
         name, where = _in_name(table), "the table's name"
-    known = Known(told.choice, told.exposure_s, name, where)
+    exposure_s = None if tells_exposure(curve, record) else told.exposure_s
+    known = Known(told.choice, exposure_s, name, where)
     fitted = fit_light_curve(curve, planet, settings, known=known, record=record)
     exposure, band = fitted.values
     seconds = exposure.value if isinstance(exposure.value, int | float) else 0.0

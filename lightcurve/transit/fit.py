@@ -121,7 +121,7 @@ def solve_curve(
         stars=light_curve.stars,
     )
     fit, best = solve_and_judge(points, planet, settings=settings, rng=rng)
-    fit = replace(fit, notes=(*fit.notes, *_dilution_notes(planet, measured)))
+    fit = replace(fit, notes=(*fit.notes, *_dilution_notes(planet, measured, filter_name)))
     if exposure_s is not None:
         return fit, best
     log.warning("%s", NO_EXPOSURE)
@@ -149,9 +149,18 @@ def diluted(planet: Planet, measured: Dilution | None) -> Planet:
     return replace(planet, dilution=measured.value, errors=errors)
 
 
-def _dilution_notes(planet: Planet, measured: Dilution | None) -> tuple[Note, ...]:
+def _dilution_notes(
+    planet: Planet, measured: Dilution | None, filter_name: str | None
+) -> tuple[Note, ...]:
     """Say how much of the light is the target's, who says so, and what it means."""
     share = planet.dilution
+    if share is None and planet.dilutions:
+        text = (
+            f"other stars' light is not taken off: {planet.source} tells it in "
+            f"{', '.join(planet.dilutions)}, and not in {filter_name or 'a filter not known'}"
+        )
+        log.warning("%s", text)
+        return (Note(text, Severity.WARNING, About.DILUTION),)
     if share is None:
         return ()
     err = planet.errors.get("dilution", 0.0)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import lightcurve as lc
+from lightcurve.core.data import About
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.settings import Settings
 from lightcurve.season.nights import Told
@@ -173,8 +174,12 @@ def test_light_of_one_space_telescope_counts_once_however_it_was_averaged(tmp_pa
     for cadence in (300.0, 1800.0):
         sector = observe(3, cadence_s=cadence, days=4.0, planet=planet, gap=False)
         write_light_curve(tmp_path / f"{cadence:.0f}.fits", sector)
-    (tmp_path / "b.toml").write_text(planet_text(planet))
+    (tmp_path / "b.toml").write_text(planet_text(planet) + "[dilution]\nKepler = 0.9\n")
     settings = Settings.model_validate({"target": {"planet_file": tmp_path / "b.toml"}})
-    season = join_season([tmp_path / "300.fits", tmp_path / "1800.fits"], settings, tmp_path / "o")
+    files = [tmp_path / "300.fits", tmp_path / "1800.fits"]
+    season = join_season(files, settings, tmp_path / "o", Told(exposure_s=90.0))
+    (counted,) = season.found
+    assert counted.exposure_s == pytest.approx(300, rel=0.01)  # of others
+    assert About.DILUTION in {note.about for note in counted.fit.notes}  # told of Kepler alone
     assert [night.path.name for night in season.found] == ["300.fits"]
     assert "again" in next(night.error for night in season.nights if night.error)
