@@ -88,11 +88,16 @@ def lay_out(s: Observations) -> str:
     fixed = [s.filter, "YES" if s.transformed else "NO", "STD", "ENSEMBLE", "na"]
     for k, jd in enumerate(s.jd_utc):
         known = np.isfinite(s.check_magnitude[k])
-        checked = [plain(s.check), f"{s.check_magnitude[k]:.4f}"] if known else ["na", "na"]
+        checked = [_cell(s.check), f"{s.check_magnitude[k]:.4f}"] if known else ["na", "na"]
         air = f"{s.airmass[k]:.5f}" if np.isfinite(s.airmass[k]) else "na"
-        row = [plain(s.star), f"{jd:.5f}", f"{s.magnitude[k]:.5f}", f"{s.error[k]:.4f}", *fixed]
-        lines.append(",".join([*row, *checked, air, "na", s.chart or "na", plain(s.notes) or "na"]))
+        row = [_cell(s.star), f"{jd:.5f}", f"{s.magnitude[k]:.5f}", f"{s.error[k]:.4f}", *fixed]
+        lines.append(",".join([*row, *checked, air, "na", _cell(s.chart), _cell(s.notes)]))
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Make one cell of a text: commas part them."""
+    return plain(text).replace(",", ";") or "na"
 
 
 def extended_text(submission: Submission) -> str:

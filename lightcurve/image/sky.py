@@ -178,7 +178,7 @@ def refusal(band: str, catalogs: Mapping[str, Catalog]) -> str:
     """Say which bands there are, where none is near enough to the one wanted."""
     there = {one.title: ", ".join(bands_of(one)) for one in catalogs.values() if bands_of(one)}
     if not there:
-        return "there is no catalogue with magnitudes"
+        return "there is no catalogue with magnitudes: --catalog FILE brings one"
     told = "; ".join(f"{title}: {bands}" for title, bands in there.items())
     return f"no catalogue has {band} or a formula for it ({told}): --band NAME ties to another"
 

@@ -18,7 +18,7 @@ from lightcurve.catalogs.bands import LIKE
 from lightcurve.catalogs.crossmatch import crossmatch
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.flags import NO_POINT
-from lightcurve.core.settings import Settings
+from lightcurve.core.settings import STANDARDS, Settings
 from lightcurve.image.reduced import Standards
 from lightcurve.image.sky import ask, choose_standards, order_of, refusal, wanted_band
 from lightcurve.phot.zero_point import POGSON, ZeroPoint, fit_zero_point
@@ -40,11 +40,24 @@ class Transformation:
     value, err : float
     target_colour : float or None
         Of the star, where the catalogue does not have it.
+
+    Raises
+    ------
+    InputError
+        Where one of them is no finite number, or the error is negative.
     """
 
     value: float | None = None
     err: float = 0.0
     target_colour: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would make magnitudes of no value."""
+        told = (self.value or 0.0, self.err, self.target_colour or 0.0)
+        if not all(map(math.isfinite, told)) or self.err < 0:
+            msg = f"--transform {self.value} {self.err}, --target-colour {self.target_colour}: "
+            msg += "finite numbers are needed, and no negative error"
+            raise InputError(msg)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +67,8 @@ class Check:
     Attributes
     ----------
     name : str
+    place : tuple of float
+        Right ascension and declination, degrees: names are of the run.
     magnitude : (n,) float array
         In each frame of the field, NaN where it was not measured.
     mean, scatter : float
@@ -65,6 +80,7 @@ class Check:
     """
 
     name: str
+    place: tuple[float, float]
     magnitude: np.ndarray
     mean: float
     scatter: float
@@ -130,7 +146,9 @@ def tie_to_standards(
         msg = f"{note}: --band names the band of the magnitudes"
         raise InputError(msg)
     sky = sky_of(field)
-    known = ask(sky, band, settings)
+    of_standards = {"services": settings.image.services or (STANDARDS,)}
+    image = settings.image.model_copy(update=of_standards)
+    known = ask(sky, band, settings.model_copy(update={"image": image}))
     order = order_of(known.by_hand, band, sky.dec_deg, settings.image)
     standards = choose_standards(known.catalogs, band, order)
     if standards is None:
@@ -266,7 +284,8 @@ def _check(
     off_err = math.sqrt(
         zero.err**2 + zero.intrinsic**2 + catalogued_err**2 + scatter**2 / len(known)
     )
+    place = float(field.ra_deg[k]), float(field.dec_deg[k])
     return Check(
-        str(field.name[k]), mag, mean, scatter, catalogued, catalogued_err, mean - catalogued,
-        off_err,
+        str(field.name[k]), place, mag, mean, scatter, catalogued, catalogued_err,
+        mean - catalogued, off_err,
     )  # fmt: skip

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["minimum_rows"]
 
 MINUTES = 1440.0
+LEAST_CHANCE = 1e-9  # that is told
 MARKED = 3  # of the other periods, in the figure
 MINIMA = (
     "time", "time_err_days", "hjd_utc", "kind", "epoch", "o_minus_c_minutes", "depth_percent",
@@ -122,7 +123,7 @@ def summarise_period(found: FoundPeriod) -> dict[str, Result]:
             100 * search.amplitude, "%", "amplitude", f"{100 * search.amplitude:.3g} %"
         ),
         "chance": Result(
-            search.chance, "", "by chance", f"by chance in {max(search.chance, 1e-99):.1g} of cases"
+            search.chance, "", "by chance", f"by chance in {_chance(search.chance)} of cases"
         ),
         "others": Result(others, label="other periods", text=others),
         "points": Result(
@@ -131,6 +132,11 @@ def summarise_period(found: FoundPeriod) -> dict[str, Result]:
             f"curve{'' if len(series.labels) == 1 else 's'} over {np.ptp(series.time):.3g} days",
         ),
     }  # fmt: skip
+
+
+def _chance(share: float) -> str:
+    """Say a chance; none is known to more than one in a thousand million."""
+    return f"{share:.1g}" if share >= LEAST_CHANCE else f"under {LEAST_CHANCE:g}"
 
 
 def _odds(one: Candidate, best: Candidate) -> str:

@@ -17,6 +17,7 @@ from lightcurve.exports.aavso_extended import Observations, write_observations
 from lightcurve.exports.submission import file_word
 
 if TYPE_CHECKING:
+    from lightcurve.variables.magnitudes import Tied
     from lightcurve.variables.story import Magnitudes
 
 TABLE = ("bjd_tdb", "jd_utc", "mag", "mag_err", "mag_err_total", "airmass", "check_mag", "run")
@@ -82,8 +83,18 @@ def observations_of(found: Magnitudes) -> Observations:
         check="" if check is None else check.name,
         check_magnitude=nothing if check is None else check.magnitude[rows],
         chart=found.chart,
-        notes=f"{tied.zero_point.n_used} standards of {tied.standards.catalog.title}"[:100],
+        notes=_notes(tied)[:100],
     )
+
+
+def _notes(tied: Tied) -> str:
+    """Say what magnitudes are tied to, and where the check star is: its name is of the run."""
+    told = f"{tied.zero_point.n_used} standards of {tied.standards.catalog.title} in "
+    told += tied.standards.band
+    if tied.check is None:
+        return told
+    ra, dec = tied.check.place
+    return f"{tied.check.name} at {ra:.5f} {dec:+.5f}; {told}"
 
 
 def values_of(found: Magnitudes) -> dict[str, Any]:
@@ -103,7 +114,7 @@ def values_of(found: Magnitudes) -> dict[str, Any]:
     if check is not None:
         told["check"] = {
             name: _known(getattr(check, name))
-            for name in ("name", "mean", "scatter", "catalogued", "catalogued_err", "off",
+            for name in ("name", "place", "mean", "scatter", "catalogued", "catalogued_err", "off",
                          "off_err", "agrees")
         }  # fmt: skip
     return {name: _known(value) for name, value in told.items()}

@@ -91,7 +91,7 @@ def test_files_are_as_the_aavso_and_vstar_read_them(field, tmp_path) -> None:
     catalogue(tmp_path / "c.csv", field)
     told = settings_of(tmp_path / "c.csv", colour_term=True)
     tied, _ = tie_to_standards(field, told, Transformation())
-    found = Magnitudes(field, tied, "EY UMa", "V", "abc", "CMOS", "X1")
+    found = Magnitudes(field, tied, "EY UMa", "V", "abc", "CMOS", "X1,b")
     paths = write_magnitudes(tmp_path, found).paths
     lines = paths["aavso"].read_text().splitlines()
     head = dict(line[1:].split("=") for line in lines if "=" in line)
@@ -105,6 +105,9 @@ def test_files_are_as_the_aavso_and_vstar_read_them(field, tmp_path) -> None:
         assert float(one["KMAG"]) == pytest.approx(check, abs=1e-4)
         assert (one["TRANS"], one["CNAME"], one["KNAME"]) == ("YES", "ENSEMBLE", "S8")
         assert 0 < float(one["MERR"]) < 1
+        assert one["CHART"] == "X1;b"
+        # The check star's name is of the run alone: its place goes with it.
+        assert f"{field.ra_deg[CHECK]:.5f} {field.dec_deg[CHECK]:+.5f}" in one["NOTES"]
         assert one["FILT"] == "V"
     simple = paths["vstar.txt"].read_text().splitlines()
     points = [line.split(",") for line in simple if not line.startswith("#")]
@@ -125,6 +128,9 @@ def test_what_cannot_be_tied_is_refused(field, tmp_path) -> None:
     elsewhere = replace(field, dec_deg=field.dec_deg + 0.05)
     with pytest.raises(FitError, match=r"standards|stars"):
         tie_to_standards(elsewhere, settings_of(tmp_path / "c.csv"), Transformation())
+    for value, err, colour in ((np.nan, 0.0, 1.0), (0.1, -0.1, None), (0.1, 0.0, np.inf)):
+        with pytest.raises(InputError, match="finite"):
+            Transformation(value, err, colour)
     told = Settings(catalogs={"offline": True})
     with pytest.raises(InputError, match="catalogue"):
         tie_to_standards(field, told, Transformation())
