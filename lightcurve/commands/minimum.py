@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightcurve.commands.fit import Flux, FluxKind, Star, Time, TimeKind
+from lightcurve.commands.fit import Columns, Error, Flux, FluxKind, Star, Time, TimeKind
 from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Json, Verbose, a_folder
 from lightcurve.commands.period import Dec, Name, Ra, Tables, told_of
@@ -37,6 +37,8 @@ def minimum(
     time_kind: TimeKind = "",
     flux: Flux = "",
     flux_kind: FluxKind = "",
+    error: Error = "",
+    columns: Columns = "",
     star: Star = "T1",
     verbose: Verbose = False,
     json: Json = False,
@@ -47,7 +49,8 @@ def minimum(
     """
     with LINE.show("starting"):  # imports take a while
         from lightcurve.variables.story import time_minima
-    whose = told_of(name, ra, dec, (time, time_kind, flux, flux_kind, star))
+    told = time, time_kind, flux, flux_kind, error, columns, star
+    whose = told_of(name, ra, dec, told)
     found = time_minima(tables, out, whose, period=period, t0=epoch)
     if not json:
         _tell(found)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightcurve.commands.fit import Flux, FluxKind, Star, Time, TimeKind
+from lightcurve.commands.fit import Columns, Error, Flux, FluxKind, Star, Time, TimeKind
 from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Json, Verbose, a_folder
 from lightcurve.commands.shell import print_products
@@ -46,6 +46,8 @@ def period(
     time_kind: TimeKind = "",
     flux: Flux = "",
     flux_kind: FluxKind = "",
+    error: Error = "",
+    columns: Columns = "",
     star: Star = "T1",
     verbose: Verbose = False,
     json: Json = False,
@@ -56,15 +58,17 @@ def period(
     """
     with LINE.show("starting"):  # imports take a while
         from lightcurve.variables.story import Range, search_period
-    whose = told_of(name, ra, dec, (time, time_kind, flux, flux_kind, star))
+    told = time, time_kind, flux, flux_kind, error, columns, star
+    whose = told_of(name, ra, dec, told)
     found = search_period(tables, out, whose, Range(shortest, longest), boxes=boxes)
     print_products("Period", found.products, json=json, verbose=verbose)
 
 
-def told_of(
-    name: str, ra: float | None, dec: float | None, columns: tuple[str, str, str, str, str]
-) -> Told:
-    """Collect what is said of the tables; columns: time, its kind, flux, its kind, star."""
+def told_of(name: str, ra: float | None, dec: float | None, said: tuple[str, ...]) -> Told:
+    """Collect what is said of the tables.
+
+    said: time, its kind, flux, its kind, error, names of all columns, star.
+    """
     from lightcurve.core.errors import InputError
     from lightcurve.tables.light_curves import ColumnChoice
     from lightcurve.variables.story import Star as Told
@@ -72,7 +76,7 @@ def told_of(
     if (ra is None) != (dec is None):
         msg = "--ra and --dec go together"
         raise InputError(msg)
-    time, time_kind, flux, flux_kind, star = columns
-    choice = ColumnChoice(time=time, flux=flux, time_kind=time_kind, target=star,
-                          flux_kind=flux_kind)  # fmt: skip
+    time, time_kind, flux, flux_kind, error, columns, star = said
+    names = tuple(name.strip() for name in columns.split(",") if name.strip())
+    choice = ColumnChoice(names, time, flux, error, "", time_kind, star, (), flux_kind)
     return Told(choice, name, None if ra is None or dec is None else (ra, dec))

@@ -148,7 +148,8 @@ def summarise(found: Variables) -> dict[str, Result]:
         "periodic": Result(periodic, "", "with a period", str(periodic)),
         "known": Result(len(found.known), "", "known", found.asked),
         "points": Result(
-            len(field.time), "", "frames", f"{len(field.time)} of {len(field.labels)} runs"
+            len(field.time), "", "frames",
+            f"{len(field.time)} of {len(field.labels)} run{'s' * (len(field.labels) > 1)}",
         ),
         "comparisons": Result(
             len(searched.compared.members), "", "comparison stars in common",

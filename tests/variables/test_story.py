@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lightcurve as lc
+from lightcurve.commands.period import told_of
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.times import bjd_tdb, hjd_utc
 from lightcurve.tables.light_curves import ColumnChoice
@@ -109,3 +110,12 @@ def test_runs_of_two_stars_are_not_joined(tmp_path) -> None:
         (tmp_path / name / "run.toml").write_text(record)
     with pytest.raises(InputError, match="degrees from"):
         read_series([tmp_path])
+
+
+def test_a_table_without_header_is_read_by_names(tables, tmp_path) -> None:
+    bare = tmp_path / "bare.csv"
+    bare.write_text((tables / "n0.csv").read_text().split("\n", 1)[1])
+    told = told_of("", None, None, ("t", "bjd_tdb", "f", "", "e", "t, f,e", "T1"))
+    known = read_series([tables / "n0.csv"])
+    assert_allclose(read_series([bare], told.choice).error, known.error)
+    assert_allclose(read_series([bare], told.choice).time, known.time)
