@@ -40,7 +40,7 @@ def _event(chance: Chance, told: str, site: Site, stamp: str) -> list[str]:
     place = re.sub(r"[^0-9.-]+", "_", where)
     return [
         "BEGIN:VEVENT",
-        f"UID:{key_of(chance.planet.name)}_{chance.epoch}_{place}@lightcurve",
+        f"UID:{_key(chance.planet.name)}_{chance.epoch}_{place}@lightcurve",
         f"DTSTAMP:{stamp}",
         f"DTSTART:{_moment(chance.first)}",
         f"DTEND:{_moment(chance.last, later=True)}",
@@ -50,6 +50,11 @@ def _event(chance: Chance, told: str, site: Site, stamp: str) -> list[str]:
         f"GEO:{where}",
         "END:VEVENT",
     ]
+
+
+def _key(name: str) -> str:
+    """Write a planet's name in letters of ASCII; Greek and others by their number."""
+    return key_of("".join(one if one.isascii() else f"u{ord(one):x}" for one in name))
 
 
 def _moment(jd: float, *, later: bool = False) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from lightcurve.core.columns import LIGHTCURVE, STARS
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.tables.columns import write_table
-from lightcurve.tonight.calendar import escaped, folded
+from lightcurve.tonight.calendar import calendar_text, escaped, folded
 from lightcurve.tonight.precision import by_photons, fit_terms, of_runs
 from lightcurve.tonight.story import plan_ahead
 from sim_season import planet_file
@@ -59,6 +60,17 @@ def test_products_say_the_same(tmp_path: Path) -> None:
     assert (tmp_path / "plan" / "2026-11-30.png").stat().st_size > 10_000
     rows = (tmp_path / "plan" / "tonight.csv").read_text().splitlines()
     assert len(rows) == 3
+
+
+def test_planets_of_other_letters_are_events_of_their_own() -> None:
+    plan = plan_ahead(Settings(), site="Kitt Peak", planets=("HAT-P-32 b",), now=NOW)
+    chance = plan.nights[0].chances[0]
+    letters = "\N{GREEK SMALL LETTER ALPHA}", "\N{GREEK SMALL LETTER BETA}"
+    named = [replace(chance, planet=replace(chance.planet, name=f"{a} Cen b")) for a in letters]
+    events = unfolded(calendar_text([(one, "") for one in named], plan.site, NOW))
+    uids = [value for name, value in events if name == "UID"]
+    assert len(set(uids)) == 2
+    assert all(uid.isascii() for uid in uids)
 
 
 def test_text_of_calendars_is_escaped_and_folded_between_letters() -> None:
