@@ -366,7 +366,15 @@ def _test(here: Examined, near: Dip, there: Examined | None) -> Evidence:
 
 
 def _check_geometry(planet: Planet) -> None:
-    """Refuse an orbit that passes the star by: nothing can be predicted of its transit."""
+    """Refuse an orbit that passes the star by, or into it: nothing can be predicted of it."""
+    nearest = planet.a_over_rs * (1 - planet.eccentricity)
+    if nearest <= 1:
+        msg = (
+            f"{planet.name}: a_over_rs {planet.a_over_rs:g} with eccentricity "
+            f"{planet.eccentricity:g} takes it {nearest:.2f} R* near, into its star; check both of "
+            f"{planet.source or 'the planet'}"
+        )
+        raise FitError(msg)
     b, rp = impact_parameter(planet), planet.rp_over_rs
     if b < 1 + rp:
         return

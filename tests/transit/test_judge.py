@@ -383,6 +383,8 @@ def test_an_orbit_that_does_not_transit_is_refused() -> None:
     time, noise = night()
     with pytest.raises(FitError, match=r"impact parameter 1\.200.*1\.120"):
         fitted(time, 1 + noise, planet_of(b=1.2))
+    with pytest.raises(FitError, match="into its star"):
+        fitted(time, 1 + noise, replace(planet_of(), eccentricity=0.94))
 
 
 def test_equal_and_doubled_times_are_told() -> None:
