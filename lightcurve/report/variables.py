@@ -14,6 +14,7 @@ from lightcurve.report.style import (
     INK,
     MODEL,
     legend_above,
+    plain_log_ticks,
     point_size,
     robust_limits,
     show_beyond,
@@ -146,8 +147,6 @@ class FieldScatter:
 
 def save_scatter(path: str | Path, field: FieldScatter, *, title: str = "") -> Path:
     """Write scatter against brightness, the stars that vary marked. title: see `styled_figure`."""
-    from matplotlib.ticker import LogFormatter
-
     with styled_figure(path, (8.0, 4.5), title=title) as figure:
         axes = figure.add_subplot()
         calm, shown = ~field.varies, np.isfinite(field.scatter) & (field.scatter > 0)
@@ -165,8 +164,7 @@ def save_scatter(path: str | Path, field: FieldScatter, *, title: str = "") -> P
                 xytext=(4, 4), textcoords="offset points", fontsize="small", color=MODEL,
             )  # fmt: skip
         axes.set(yscale="log", xlabel="Instrumental magnitude", ylabel="Scatter (%)")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+        plain_log_ticks(axes.yaxis)
         legend_above(axes)
     return Path(path)
 
