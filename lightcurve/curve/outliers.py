@@ -34,8 +34,9 @@ def mark_outliers(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> np.n
     4.5 times the larger of their error and the curve's scatter off the line through both sides,
     still far without any one neighbour, and not near what lies between the two next to them, nor
     near the line through either side alone: so neither a slope nor its beginning is an outlier. The
-    first and the last point, also of a stretch between gaps, never are, nor are three or more in a
-    row on the same side, the flanks of a short dip or flare counted.
+    first and the last point never are, nor are three or more in a row on the same side, the flanks
+    of a short dip or flare counted. Of a stretch between gaps the first and the last are where they
+    are brighter than both sides of the gap: an ingress or egress in a gap is fainter than one.
     """
     finite = np.flatnonzero(np.isfinite(flux) & np.isfinite(time))
     rows = finite[np.argsort(time[finite], kind="stable")]
@@ -51,7 +52,8 @@ def mark_outliers(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> np.n
     series = _Series(time[rows], flux[rows], np.fmax(scatter, error[rows]))
     found = np.zeros(len(rows), dtype=bool)
     for _ in range(PASSES):  # wild points found are no neighbours in the next
-        before, found = found, _far_from_all(series, found)
+        before = found
+        found = _far_from_all(series, found) | _bright_beside_gaps(series, found)
         if np.array_equal(before, found):
             break
     wild[rows] = found
@@ -80,6 +82,31 @@ def _far_from_all(series: _Series, left_out: np.ndarray) -> np.ndarray:
                 for limit, models in ((EXPLAINED_SIGMA, single), (LEFT_SIGMA, without_one))
                 for some in models
             )
+    return found
+
+
+def _bright_beside_gaps(series: _Series, left_out: np.ndarray) -> np.ndarray:
+    """Mark points (n,) beside a gap that are brighter than the line through their own side says.
+
+    And than the points on the other side of the gap, whichever one of either side is left out.
+    """
+    good, found = np.flatnonzero(~left_out), np.zeros(len(left_out), dtype=bool)
+    flux, bar = series.flux, OUTLIER_SIGMA * series.sigma
+    place = np.searchsorted(good, np.arange(len(flux)))
+    before = good[np.maximum(place - 1, 0)]
+    after = good[np.minimum(np.searchsorted(good, np.arange(len(flux)), "right"), len(good) - 1)]
+    for k in np.flatnonzero(flux > np.maximum(flux[before], flux[after]) + bar).tolist():
+        near = [len(side) for side in _neighbours(series.time, good, (k, k), most=ONE_SIDE)]
+        left, right = good[good < k][-ONE_SIDE:], good[good > k][:ONE_SIDE]
+        if all(near) or min(len(left), len(right)) < ONE_SIDE:
+            continue
+        own, other = (right, left) if near[1] else (left, right)
+        higher = (flux[k] - flux[other]) / np.hypot(series.sigma[k], series.sigma[other])
+        found[k] = (
+            np.sort(higher)[1] > LEFT_SIGMA
+            and _off(series, k, own) > OUTLIER_SIGMA
+            and all(_off(series, k, np.delete(own, one)) > LEFT_SIGMA for one in range(len(own)))
+        )
     return found
 
 

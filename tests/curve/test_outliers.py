@@ -129,6 +129,26 @@ def test_ingress_beside_a_gap_is_none(step: float) -> None:
     assert np.sum(lost) <= 1
 
 
+@pytest.mark.parametrize("name", SHAPES)
+def test_only_a_bright_point_beside_a_gap_is_found(name: str) -> None:
+    """A faint one may be in the transit; the gap is anywhere, also in ingress and egress."""
+    rng, n, hits, others, faint = np.random.default_rng(8), 80, 0, 0, 0
+    for begin in range(8, n - 20):
+        flux, time = SHAPES[name](n) + NOISE * rng.normal(size=n), np.arange(n) / 500.0
+        seen = np.r_[0:begin, begin + 10 : n]
+        k = begin - rng.integers(2)  # the last before it, or the first after it
+        wild = flux[seen]
+        wild[k] += 15 * NOISE
+        found = marked(wild, time[seen])
+        hits, others = hits + found[k], others + found.sum() - found[k]
+        wild[k] -= 30 * NOISE
+        faint += marked(wild, time[seen])[k]
+    # On a slope of two sigma a point the other side of the gap may be as bright.
+    assert hits >= (n - 28) * (0.35 if name == "sloped" else 0.75)
+    assert others <= 2
+    assert faint == 0
+
+
 @pytest.mark.parametrize("n", [5, 10, 25])
 def test_the_last_points_of_a_rising_star_are_none(n: int) -> None:
     """13 % over the series: that of WW CrA, ten frames of 1.2 %, and better ones."""
