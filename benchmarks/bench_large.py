@@ -17,6 +17,7 @@ import numpy as np
 from astropy.io import fits
 
 from benchmarks.timing import in_turn, show
+from lightcurve.core.processes import LOADED, warm_beside
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.night.measure import measure_frame
@@ -83,6 +84,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         night = Path(folder) / "night"
         make_night(night, wanted.frames, wanted.size)
+        warm_beside(*LOADED)  # as `run` does: the processes load while the night is prepared
         scene = prepared(night, settings)
         paths, recipe = scene.lights, scene.recipe
         seconds = in_turn(

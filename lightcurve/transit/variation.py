@@ -85,7 +85,7 @@ def try_variations(times: Times, known: Ephemeris) -> Timing:
     best = max(models, key=lambda name: evidence[name])
     bar = math.log(CONVINCING)
     if evidence[best] > bar + max(scatter, 0.0):
-        return _found(Variation(best), models[best], waves, data, known, evidence)
+        return _found(Variation(best), models, waves, data, known, evidence)
     if scatter > bar:
         more = (size[0] / MINUTES) ** 2 * np.eye(len(times.mid))
         line = fit_ephemeris(replace(times, cov=times.cov + more), known)
@@ -144,17 +144,35 @@ def _scatter(data: Data) -> tuple[float, tuple[float, float]]:
     return float(np.logaddexp(log_mean(added), log_mean(scaled)) - math.log(2)), (size, sigma)
 
 
+def _average(
+    solved: Mapping[str, Models], evidence: Mapping[str, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average T0 and period over all variations, each as far as it is likely, and covariance.
+
+    A long wave and a changing period, which few epochs cannot tell apart, differ in their line.
+    """
+    likely = np.array([evidence[name] for name in solved])
+    weight = np.exp(likely - likely.max())
+    weight /= weight.sum()
+    means, covs = (
+        np.array(part) for part in zip(*(one.average() for one in solved.values()), strict=True)
+    )
+    mean = weight @ means
+    off = means - mean
+    return mean, np.einsum("m,mij->ij", weight, covs + off[:, :, None] * off[:, None, :])
+
+
 def _found(
     what: Variation,
-    models: Models,
+    solved: Mapping[str, Models],
     waves: np.ndarray,
     data: Data,
     known: Ephemeris,
     evidence: Mapping[str, float],
 ) -> Timing:
     """Describe the variation that was found."""
-    steps = np.array([1.0, data.half])
-    mean, cov = models.average()
+    steps, models = np.array([1.0, data.half]), solved[what.value]
+    mean, cov = _average(solved, evidence)
     line = of_line(
         known, data.centre, mean / steps / MINUTES, cov / np.outer(steps, steps) / MINUTES**2
     )

@@ -40,6 +40,17 @@ def test_a_changing_period_is_found():
     assert told.period_change[0] == pytest.approx(rate, abs=4 * told.period_change[1])
 
 
+def test_a_wave_of_few_epochs_leaves_the_line_as_unsure_as_it_is():
+    """Less than a turn of it is as good as a changing period: neither line is sure."""
+    pulls, epochs = [], np.array([48, 55, 62, 68, 73, 75, 76, 80, 89])
+    for k in range(24):
+        late = 4 * np.sin(2 * np.pi * (epochs / 60.0 + k / 24))
+        told = try_variations(times_of(late, sigma=0.5, seed=k, epochs=epochs), KNOWN).ephemeris
+        off = told.t0 - float(KNOWN.at(np.array(told.epoch)))
+        pulls.append(off / np.sqrt(told.cov[0, 0]))
+    assert np.sqrt(np.mean(np.square(pulls))) < 3
+
+
 def test_errors_too_small_are_scatter_and_no_wave():
     found = [try_variations(times_of(0.0, seed=k, worse=4.0), KNOWN).found for k in range(8)]
     assert Variation.SCATTER in found
