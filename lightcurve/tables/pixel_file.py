@@ -9,9 +9,10 @@ import numpy as np
 from astropy.io import fits
 
 from lightcurve.aij.read_table import AijTable, table_of_columns
+from lightcurve.astrometry.wcs_cards import wcs_of
 from lightcurve.core.data import Note, Severity
-from lightcurve.core.errors import InputError
-from lightcurve.core.table_text import parse_numbers
+from lightcurve.core.errors import InputError, SolveError
+from lightcurve.core.table_text import parse_numbers, printable
 from lightcurve.phot.stamps import Stamp, StampCurve, gaussian_share, measure_stamps
 
 __all__ = ["PixelFile"]
@@ -64,14 +65,14 @@ def read_pixels(hdus: fits.HDUList, hdu: fits.BinTableHDU, told: dict[str, str],
     sky = hdu.data[names["FLUX_BKG"]] if "FLUX_BKG" in names else None
     sky_is_off = sky is not None and bool(np.nan_to_num(sky[len(sky) // 2]).any())
     mask = _aperture_of(hdus, pixels.shape[1:])
-    place = _place_of(hdus, told, mask, pixels.shape[1:])
+    place, doubt = _place_of(hdus, told, mask, pixels.shape[1:])
     stamp = Stamp(time, pixels, noise, ~spoilt & np.isfinite(time), place, sky_is_off, mask)
     measured = measure_stamps(stamp)
     columns = {"TIME": time, "SAP_FLUX": measured.flux, "SAP_FLUX_ERR": measured.error,
                "raw_flux": measured.raw, "background": measured.sky,
                "shift_x": measured.shift[:, 0], "shift_y": measured.shift[:, 1]}  # fmt: skip
     columns |= {n: np.array(hdu.data[names[n]]) for n in ("QUALITY", "CADENCENO") if n in names}
-    notes = [_told_of(measured)]
+    notes = [_told_of(measured), *doubt]
     correction = np.array(hdu.data[names["TIMECORR"]]) if "TIMECORR" in names else None
     notes += _cut_out_times(columns, told, correction)
     crowding = _crowding(measured, mask, place, told)
@@ -96,24 +97,33 @@ def _aperture_of(hdus: fits.HDUList, shape: tuple[int, ...]) -> np.ndarray | Non
 
 def _place_of(
     hdus: fits.HDUList, told: Mapping[str, str], mask: np.ndarray | None, shape: tuple[int, ...]
-) -> tuple[float, float]:
-    """Find the star's place, x and y: by its coordinates, else the aperture's or stamp's middle."""
-    from astropy.wcs import WCS
+) -> tuple[tuple[float, float], list[Note]]:
+    """Find the star's place, x and y, by its coordinates.
 
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    middle = (shape[1] - 1) / 2, (shape[0] - 1) / 2
-    if mask is not None:
-        middle = float(columns[mask].mean()), float(rows[mask].mean())
+    Else it is the middle of aperture or stamp; and a note that says so.
+    """
+    from astropy.wcs import NoConvergence
+
     where = parse_numbers([told.get("RA_OBJ", ""), told.get("DEC_OBJ", "")])
     found = next((h for h in hdus if h.name == "APERTURE" and "CRVAL1" in h.header), None)
-    if found is None or where is None or not np.isfinite(where).all():
-        return middle
-    try:
-        x, y = WCS(found.header, naxis=2).all_world2pix([where], 0)[0]
-    except Exception:  # noqa: BLE001 -- a WCS of strangers, which raises anything: none
-        return middle
-    inside = -0.5 <= x <= shape[1] - 0.5 and -0.5 <= y <= shape[0] - 0.5
-    return (float(x), float(y)) if inside else middle
+    why = "its coordinates or the WCS are not told"
+    if found is not None and where is not None and np.isfinite(where).all():
+        try:
+            x, y = wcs_of(found.header).all_world2pix([where], 0)[0].tolist()
+        except (SolveError, NoConvergence, ValueError) as error:
+            why = f"its coordinates have no place: {printable(str(error))[:150]}"
+        else:
+            if -0.5 <= x <= shape[1] - 0.5 and -0.5 <= y <= shape[0] - 0.5:
+                return (x, y), []
+            why = f"its coordinates lie outside the pixels, at {x:.1f}, {y:.1f}"
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    middle, of = ((shape[1] - 1) / 2, (shape[0] - 1) / 2), "pixels"
+    if mask is not None:
+        middle, of = (float(columns[mask].mean()), float(rows[mask].mean())), "pipeline's aperture"
+    text = (
+        f"the star is looked for in the middle of the {of}, {middle[0]:.1f}, {middle[1]:.1f}: {why}"
+    )
+    return middle, [Note(text)]
 
 
 def _told_of(measured: StampCurve) -> Note:

@@ -92,6 +92,18 @@ def test_a_roll_of_k2_is_taken_out(tmp_path):
     assert np.std(flux) < 0.5 * np.std(raw)
 
 
+@pytest.mark.parametrize("card", [("CD1_1", "north"), ("CRVAL1", 200.0), ("CTYPE1", 7)])
+def test_a_place_that_the_wcs_does_not_tell_is_said(card, path, tmp_path):
+    bad = tmp_path / "bad.fits"
+    bad.write_bytes(path.read_bytes())
+    with fits.open(bad, mode="update") as hdus:
+        hdus["APERTURE"].header[card[0]] = card[1]
+    found = open_fits(bad)
+    assert found.place == pytest.approx(STAR, abs=1.5)  # the middle of the pipeline's aperture
+    told = f"{found.place[0]:.1f}, {found.place[1]:.1f}"
+    assert sum(told in note.text for note in read_curve(bad).source.notes) == 1
+
+
 def test_what_are_no_pixels_is_refused_in_one_line(sector, path, tmp_path):
     whole, bad = path.read_bytes(), tmp_path / "bad.fits"
     for size in (4000, 9000, len(whole) // 2):
