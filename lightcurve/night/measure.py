@@ -49,8 +49,9 @@ from lightcurve.night.binned import (
 from lightcurve.night.pictures import field_picture, target_picture
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.register_or_solve import place_frame
-from lightcurve.phot.aperture import Part, box_half, measure_stars, sparse_sums
+from lightcurve.phot.aperture import Part, box_half, measure_stars
 from lightcurve.phot.methods import centroid_of
+from lightcurve.phot.sparse import SparseImage
 from lightcurve.setup.colour import mark_clipped, plane_of, plane_shape, split
 from lightcurve.setup.cosmic_rays import mark_hits
 
@@ -245,7 +246,7 @@ def _with_noise_of_warm(
     if reduction.dark is None:
         return photometry
     shot = reduction.dark_factor / recipe.noise.gain_e_per_adu
-    variance = shot * sparse_sums(warm, photometry.x, photometry.y, recipe.radii)
+    variance = shot * warm.sums(photometry.x, photometry.y, recipe.radii)
     return replace(photometry, flux_err=np.sqrt(photometry.flux_err**2 + variance))
 
 
@@ -273,9 +274,10 @@ def _target_picture(
 
 
 @lru_cache(maxsize=1)
-def _warm(folder: Path | None, digest: str) -> np.ndarray | None:
+def _warm(folder: Path | None, digest: str) -> SparseImage | None:
     masters = _masters(folder, digest)
-    return None if masters is None else dark_excess(masters)
+    excess = None if masters is None else dark_excess(masters)
+    return None if excess is None else SparseImage.of(excess)
 
 
 def _measured(

@@ -23,6 +23,7 @@ __all__ = [
     "seeing",
     "shapes",
     "smooth",
+    "sparse",
     "squares",
     "stamps",
     "streak",

@@ -16,7 +16,6 @@ from lightcurve.phot.cutouts import (
     gather,
     nearest_pixel,
     on_frame,
-    part_within,
     peaks_and_bits,
     star_flag,
     take_offsets,
@@ -28,7 +27,7 @@ from lightcurve.phot.noise import NoiseModel, flux_error
 from lightcurve.phot.seeing import axis_ratio, binned_profile, ellipse, moments, profile_fwhm
 from lightcurve.phot.sky import clipped_sky
 
-__all__ = ["Part", "box_half", "circle_sums", "measure_stars", "sparse_sums"]
+__all__ = ["Part", "box_half", "circle_sums", "measure_stars"]
 
 MIN_SKY_PIXELS = 20
 LEAST_GRAINS = 5  # on either side of a star's middle
@@ -316,23 +315,6 @@ def circle_sums(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, radii: np.ndar
     import sep
 
     return np.stack([sep.sum_circle(pixels, x, y, r, subpix=0)[0] for r in radii], axis=1)
-
-
-def sparse_sums(image: np.ndarray, x: np.ndarray, y: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Sum the few pixels of an image that are not 0 within circles, those at the rim about in part.
-
-    image: (ny, nx) float32 array; x, y: (n,) float arrays, and radii: (n_radius,), pixels.
-    Returns (n, n_radius) float array; what lies off the image does not count.
-    """
-    half = int(np.ceil(radii[-1] + 1))
-    row, column = nearest_pixel(x, y, image.shape)
-    boxes = gather(image, column, row, half)
-    star, j, i = np.nonzero(boxes)
-    u, v = (column - x)[star] + i - half, (row - y)[star] + j - half
-    light = part_within(u, v, radii) * np.nan_to_num(boxes[star, j, i, None])
-    total = np.zeros((len(x), len(radii)))
-    np.add.at(total, star, light)
-    return total
 
 
 def second_moments(

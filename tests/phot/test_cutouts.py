@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightcurve.phot.aperture import circle_sums, sparse_sums
 from lightcurve.phot.cutouts import add_squares, gather, nearest_pixel
 
 
@@ -24,15 +23,6 @@ def test_squares_are_the_same_beside_one_that_reaches_over_the_edge():
     np.testing.assert_array_equal(beside[:3], inside)
     np.testing.assert_array_equal(inside[1], image[7:12, 13:18])
     assert np.isnan(beside[3]).sum() == 16
-
-
-def test_few_pixels_are_summed_as_all_are_but_for_the_part_of_those_at_the_rim():
-    rng = np.random.default_rng(1)
-    image = np.where(rng.random((60, 80)) < 0.02, np.float32(100), np.float32(0))
-    x, y, radii = rng.uniform(-3, 83, 40), rng.uniform(-3, 63, 40), np.array([2.0, 4.5, 7.0])
-    off = sparse_sums(image, x, y, radii) - circle_sums(image, x, y, radii)
-    assert np.abs(off).max() < 25
-    assert abs(off.mean()) < 1
 
 
 def test_squares_are_added_where_they_lie_on_the_image() -> None:
