@@ -45,7 +45,6 @@ class Reduction:
     dark: np.ndarray | None
     flat: np.ndarray | None
     dark_factor: float
-    saturation_adu: float | None
     pedestal_adu: float = 0.0  # which a program added to what it had calibrated
     linearity_terms: tuple[float, ...] | None = None
 
@@ -68,21 +67,19 @@ class Reduction:
         if self.flat is not None:
             out /= self.flat[rows]
 
-    def mark(self, raw: np.ndarray, rows: slice, out: np.ndarray, marks: np.ndarray) -> None:
+    def mark(self, rows: slice, out: np.ndarray, marks: np.ndarray) -> None:
         """Mark what is bad in reduced rows, and make it NaN where the flat is not positive.
 
         Pixels are looked at one by one only where some are known to be bad. out: as `apply` left
         it; marks: `PixelFlag` bits, added to.
         """
-        saturation = self.saturation_adu
-        if saturation is not None and not raw.max() < saturation:
-            marks[raw >= saturation] |= np.uint8(PixelFlag.SATURATED)
         if self.flat is not None and not self.flat[rows].min() > 0:
             dark = ~(self.flat[rows] > 0)
             out[dark] = np.nan
             marks[dark] |= np.uint8(PixelFlag.DEAD)
-        if not np.isfinite(out.sum()):
-            marks[~np.isfinite(out)] |= np.uint8(PixelFlag.NOT_FINITE)
+        finite = np.isfinite(out)
+        if not finite.all():
+            marks[~finite] |= np.uint8(PixelFlag.NOT_FINITE)
 
 
 def reduce_frame(raw: RawFrame, masters: Masters | None) -> Frame:
@@ -101,7 +98,7 @@ def reduce_frame(raw: RawFrame, masters: Masters | None) -> Frame:
     -------
     Frame
         Pixels are NaN, and marked NOT_FINITE, where raw frame or masters give no value; DEAD where
-        the flat is not positive. SATURATED is told from the raw pixels.
+        the flat is not positive. What is marked in the raw frame, such as SATURATED, stays so.
 
     Raises
     ------
@@ -122,9 +119,8 @@ def reduce_frame(raw: RawFrame, masters: Masters | None) -> Frame:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for start in range(0, shape[0], step):
             rows = slice(start, start + step)
-            given, out = raw.pixels[rows], pixels[rows]
-            reduction.apply(given, rows, out)
-            reduction.mark(given, rows, out, bad[rows])
+            reduction.apply(raw.pixels[rows], rows, pixels[rows])
+            reduction.mark(rows, pixels[rows], bad[rows])
     frame = as_reduced(raw, pixels, bad, *_history(reduction, masters))
     done = {*raw.exposure.done, *_steps(reduction, masters)}
     exposure = replace(raw.exposure, done=tuple(step for step in Step if step in done))
@@ -175,7 +171,6 @@ def plan_reduction(raw: RawFrame, masters: Masters, shape: tuple[int, int]) -> R
         dark=masters.dark if with_dark else None,
         flat=None if Step.FLAT in done else masters.flat,
         dark_factor=_dark_factor(raw, masters) if with_dark else 1.0,
-        saturation_adu=raw.exposure.saturation_adu,
         linearity_terms=None if done else raw.exposure.linearity_terms,
     )
 

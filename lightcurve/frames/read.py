@@ -281,10 +281,9 @@ def _mark_bad(
     level = math.ceil(saturation_adu) if whole else np.float32(saturation_adu)
     # Rows without such a pixel are not written to: what is never touched costs no memory.
     for start in range(0, len(pixels), ROWS):
-        block = pixels[start : start + ROWS]
-        if not block.max() < level:
-            rows = start + np.flatnonzero(~(block.max(axis=1) < level))
-            bad[rows] |= np.uint8(PixelFlag.SATURATED) * (pixels[rows] >= level)
+        full = pixels[start : start + ROWS] >= level
+        if full.any():
+            bad[start : start + ROWS] |= full * np.uint8(PixelFlag.SATURATED)
     return bad
 
 
