@@ -14,7 +14,6 @@ from lightcurve.phot.cutouts import (
     annulus_offsets,
     aperture_flags,
     gather,
-    nearest_pixel,
     on_frame,
     peaks_and_bits,
     star_flag,

@@ -26,9 +26,7 @@ class SparseImage:
         """
         row, column = np.nonzero(image)
         # Pixels lie evenly enough for a tree that is not balanced, which is made sooner.
-        places = cKDTree(
-            np.column_stack([column, row]), balanced_tree=False, compact_nodes=False
-        )
+        places = cKDTree(np.column_stack([column, row]), balanced_tree=False, compact_nodes=False)
         return cls((image.shape[0], image.shape[1]), places, image[row, column])
 
     def sums(self, x: np.ndarray, y: np.ndarray, radii: np.ndarray) -> np.ndarray:
