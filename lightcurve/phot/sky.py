@@ -34,45 +34,54 @@ def clipped_sky(
 
     The mean, not the median, is what is returned: where the sky's noise is about 1 ADU the median
     of whole numbers is a whole number, and wrong by up to half an ADU in every pixel. The values
-    (n, m), ADU, NaN not counted, are sorted once: what is kept is then a stretch of each row, its
-    mean a difference of sums. The scatter is that of a Gaussian before clipping.
+    (n, m), ADU, NaN not counted, are sorted once: what is kept is then a stretch of each row. The
+    scatter is that of a Gaussian before clipping.
     """
     ordered = np.sort(values, axis=1)  # NaN comes last
-    count = np.isfinite(ordered).sum(axis=1)
+    n, m = ordered.shape
+    count, odd = np.full(n, m), _not_finite(ordered)
+    count[odd] = np.isfinite(ordered[odd]).sum(axis=1)
     last = np.maximum(count - 1, 0)
     low, middle = (_pick(ordered, (last * q).astype(int)) for q in (0.16, 0.5))
     # Stars lie above the sky: the lower half alone tells the scatter to start with.
     least = least_sigma(ordered, middle)
     spread = np.maximum((middle - low).astype(float), 2 * least)
-    # Offsets from the median, so that sums of squares lose no digits. What is far out is never
-    # kept, and its square would drown the others.
-    far = (FAR_SIGMA * spread).astype(ordered.dtype)
+    # Offsets from the median, so that sums of squares lose no digits.
     offset = ordered - middle[:, None]
-    if not ((offset[:, 0] >= -far) & (offset[:, -1] <= far)).all():  # nor where one is NaN
-        np.clip(offset, -far[:, None], far[:, None], out=offset)
-        np.copyto(offset, far[:, None], where=np.isnan(ordered))
+    odd = _not_finite(offset)
+    if odd.size:  # never kept
+        far = (FAR_SIGMA * spread[odd, None]).astype(offset.dtype)
+        offset[odd] = np.clip(np.where(np.isnan(ordered[odd]), far, offset[odd]), -far, far)
     centre, scatter, kept = _clip(offset, spread, clip, least)
     sky = np.where(kept == 0, np.nan, middle + centre)
     return sky, np.where(kept == 0, np.nan, scatter), kept
+
+
+def _not_finite(rising: np.ndarray) -> np.ndarray:
+    """Find the sorted rows that hold values that are not finite: these are at their ends."""
+    return np.flatnonzero(~np.isfinite(rising[:, [0, -1]]).all(axis=1))
 
 
 def _clip(
     offset: np.ndarray, spread: np.ndarray, clip: Clip, least: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Clip sorted rows about their mean: the mean, the scatter before clipping, the number kept."""
-    sums = _running_sums(offset)
-    centre = np.zeros(len(offset))
-    first = end = np.zeros(len(offset), int)
+    n = len(offset)
+    centre, spread = np.zeros(n), spread.copy()
+    first, end = np.full((2, n), -1)
+    row, rising = np.arange(n), offset  # those that still change
     for _ in range(MAX_PASSES):
-        previous = first, end
-        reach = clip.sigma * spread
-        low, high = ((centre + r).astype(offset.dtype)[:, None] for r in (-reach, reach))
-        first, end = _first_true(offset >= low), _first_true(offset > high)
-        if (first == previous[0]).all() and (end == previous[1]).all():
+        reach = clip.sigma * spread[row]
+        low, high = ((centre[row] + r).astype(offset.dtype)[:, None] for r in (-reach, reach))
+        start, stop = _first_true(rising >= low), _first_true(rising > high)
+        moved = np.flatnonzero((start != first[row]) | (stop != end[row]))
+        if not moved.size:
             break
-        mean = (_pick(sums, end) - _pick(sums, first)) / np.maximum(end - first, 1)
-        centre = mean.real
-        spread = np.maximum(np.sqrt(np.maximum(mean.imag - centre**2, 0)), least)
+        row, rising, start, stop = row[moved], rising[moved], start[moved], stop[moved]
+        first[row], end[row] = start, stop
+        mean, square = _means(rising, start, stop)
+        centre[row] = mean
+        spread[row] = np.maximum(np.sqrt(np.maximum(square - mean**2, 0)), least[row])
     return centre, np.maximum(spread / clip.keeps, least), end - first
 
 
@@ -99,13 +108,15 @@ def _first_true(rising: np.ndarray) -> np.ndarray:
     return np.where(rising[:, -1], rising.argmax(axis=1), rising.shape[1])
 
 
-def _running_sums(values: np.ndarray) -> np.ndarray:
-    """Add up the first 0, 1, 2 ... values of each row, and their squares.
-
-    As one complex sum: each addition waits for the one before it, and two wait no longer than one.
-    """
-    both = np.empty((len(values), values.shape[1] + 1), complex)
-    both[:, 0] = 0
-    both.real[:, 1:] = values
-    np.multiply(values, values, out=both.imag[:, 1:], dtype=float)
-    return np.add.accumulate(both, axis=1, out=both)
+def _means(values: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """Average a stretch of each row, and its squares: (2, n), 0 where it is empty."""
+    n, m = values.shape
+    both = np.zeros((2, n * m + 1))  # a place more, where the last row may end
+    both[0, :-1] = values.ravel()
+    np.multiply(both[0], both[0], out=both[1])
+    # Sums from each place to the next: every other is of a stretch, or of one value where that is
+    # empty, the rest of what lies between two.
+    places = np.column_stack([start, stop]) + (np.arange(n) * m)[:, None]
+    sums = np.add.reduceat(both, places.ravel(), axis=1)[:, ::2]
+    number = stop - start
+    return np.where(number > 0, sums, 0) / np.maximum(number, 1)
