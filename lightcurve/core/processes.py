@@ -39,7 +39,7 @@ FORKS = sys.platform == "linux"
 # in each process else.
 LOADED = (
     *("lightcurve.night.workers", "lightcurve.curve.choose"),
-    *("scipy.ndimage", "scipy.spatial", "sep"),
+    *("scipy.ndimage", "scipy.spatial", "sep", "astropy.io.fits", "threadpoolctl"),
 )
 DRAWING = (
     *("matplotlib.backends.backend_agg", "matplotlib.figure"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,7 @@ from lightcurve.setup.target import find_target
 from sim import tiny_night
 
 N_FRAMES = 6
+LIBRARIES = {"astropy", "lightcurve", "numpy", "photutils", "scipy", "sep", "threadpoolctl"}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,20 @@ def test_processes_give_the_same_bits(scene, tmp_path: Path) -> None:
     here = measured(scene, tmp_path / "here")
     there = measured(scene, tmp_path / "there", recipe=with_settings(scene.recipe, workers=2))
     assert here == there
+
+
+def loads_anew(path: Path, recipe: Recipe) -> set[str]:
+    """Measure a frame; name the modules of libraries that were not there before."""
+    before = set(sys.modules)
+    workers.measure_frames([path], recipe)
+    return {name.partition(".")[0] for name in set(sys.modules) - before} & LIBRARIES
+
+
+@pytest.mark.skipif(not processes.FORKS, reason="each loads its own here")
+def test_a_forked_process_has_all_that_a_frame_needs(scene) -> None:
+    """What it had to load for itself would be a second of each process's time."""
+    do = partial(loads_anew, recipe=scene.recipe)
+    assert dict(processes.spread(scene.lights[:1], do, 1)) == {scene.lights[0]: set()}
 
 
 def die_of_the_third(paths: Sequence[Path], recipe: Recipe) -> list[FrameResult]:
