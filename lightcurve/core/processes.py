@@ -43,7 +43,7 @@ LOADED = (
 )
 DRAWING = (
     *("matplotlib.backends.backend_agg", "matplotlib.figure"),
-    *("PIL.JpegImagePlugin", "contourpy"),
+    *("PIL.JpegImagePlugin", "contourpy", "astropy.wcs"),
 )
 MOST = 4  # processes: a dozen figures keep no more at work
 _loaded: list[str] = []  # what those of this program were told to load

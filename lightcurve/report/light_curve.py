@@ -191,7 +191,9 @@ def save_light_curve(
     if is_low(HEAD + LEAST_PANEL * (sum(heights) + 1.1 * (ensemble + bool(check)))):
         ensemble, check = False, None  # else their ticks lie on each other
     heights += (1.1,) * (ensemble + bool(check))
-    with styled_figure(path, (8.0, HEAD + 1.05 * sum(heights)), title=title, facts=facts) as figure:
+    with styled_figure(
+        path, (8.0, HEAD + 1.05 * sum(heights)), title=title, facts=facts, aligned=True
+    ) as figure:
         panels = stack_axes(figure, heights)
         rest = iter(panels)
         if fit is None:
@@ -210,7 +212,6 @@ def save_light_curve(
             draw_events(axes, events)
         legend_above(panels[0])
         panels[-1].set_xlabel(f"{scale} \N{MINUS SIGN} {day} (days)")
-        figure.align_ylabels(panels)
     return Path(path)
 
 

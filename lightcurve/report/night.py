@@ -79,12 +79,11 @@ def save_night(
     known = np.isfinite(curve.bjd_tdb).any()
     times, scale = (curve.bjd_tdb, "BJD (TDB)") if known else (curve.jd_utc, "JD (UTC)")
     day, time = time_axis(times)
-    with styled_figure(path, (8.0, 0.9 + 1.15 * len(panels)), title=title) as figure:
+    with styled_figure(path, (8.0, 0.9 + 1.15 * len(panels)), title=title, aligned=True) as figure:
         stack = stack_axes(figure, (1.0,) * len(panels))
         for axes, (panel, series) in zip(stack, panels, strict=True):
             draw_panel(axes, time, panel, series)
         stack[-1].set_xlabel(f"{scale} \N{MINUS SIGN} {day} (days)")
-        figure.align_ylabels(stack)
     return Path(path)
 
 

@@ -49,7 +49,7 @@ def save_quality(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     number = 1 + np.arange(len(rows))
     used = np.array([row["use"] == "yes" for row in rows])
     title = f"{len(rows)} frames, {int(used.sum())} of them used"
-    with styled_figure(path, (8.0, 0.9 + 1.2 * len(PANELS)), title=title) as figure:
+    with styled_figure(path, (8.0, 0.9 + 1.2 * len(PANELS)), title=title, aligned=True) as figure:
         stack = stack_axes(figure, (1.0,) * len(PANELS))
         for axes, (name, label, colour) in zip(stack, PANELS, strict=True):
             y = np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=float)
@@ -60,7 +60,6 @@ def save_quality(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
                 axes.set_ylim(*robust_limits(y, percent=1))
                 show_beyond(axes, number.astype(float), y)
         stack[-1].set_xlabel("number of the frame")
-        figure.align_ylabels(stack)
     return Path(path)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from scipy.signal import convolve2d
 
 from lightcurve.core.data import Finding, Parameter, Solution, TransitFit, Verdict
 from lightcurve.core.errors import InputError
@@ -413,3 +414,22 @@ def test_one_star_far_above_the_limits_has_its_figure(tmp_path):
     limits = {3.0: 17.6, 5.0: 17.0, 10.0: 16.2}
     save_magnitudes(tmp_path / "magnitudes.png", {"aperture": one}, band="R", limits=limits)
     assert (tmp_path / "magnitudes.png").stat().st_size > 0
+
+
+def test_labels_that_are_in_line_are_whole(tmp_path):
+    with style.styled_figure(tmp_path / "a.png", (5, 4), aligned=True) as figure:
+        panels = style.stack_axes(figure, (1, 1))
+        for axes, wide, label in zip(panels, (1e6, 1.0), ("one", "two\nlines"), strict=True):
+            axes.set(ylim=(0, wide), ylabel=label)
+    first, second = (axes.yaxis.label.get_window_extent() for axes in panels)
+    assert first.x1 == pytest.approx(second.x1, abs=0.5)  # beside the widest numbers of both
+    assert second.x0 >= 0
+
+
+def test_a_density_is_blurred_as_by_convolution():
+    counts = np.random.default_rng(1).integers(0, 9, (12, 7)).astype(float)
+    kernel = np.outer([0.25, 0.5, 0.25], [0.25, 0.5, 0.25])
+    wanted = counts
+    for _ in range(3):
+        wanted = convolve2d(wanted, kernel, mode="same")
+    np.testing.assert_allclose(corner._smooth(counts), wanted, rtol=1e-14)
