@@ -8,23 +8,18 @@ import inspect
 import os
 import sys
 import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from types import ModuleType
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from lightcurve.commands.options import Verb
 from lightcurve.commands.stop import STOP, STOPPED
 from lightcurve.core.algebra import LIBRARIES
 from lightcurve.core.constants import __version__
 from lightcurve.core.errors import LightcurveError
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 # What Typer raises for every option or argument that is wrong; it has no public name.
 USAGE_ERROR: Any = typer.BadParameter.__base__
@@ -63,6 +58,68 @@ VERBS = (
 GROUPS = ("header", "calib", "index", "planets", "config")
 
 
+def _unwrap_help(commands: typer.Typer) -> None:
+    """Join the lines of each paragraph: Typer breaks help where the source does."""
+    for command in commands.registered_commands:
+        paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n")
+        command.help = "\n\n".join(" ".join(text.split()) for text in paragraphs)
+
+
+def _make(name: str) -> Any:
+    """Make a verb, or a group of them, of its module."""
+    module = importlib.import_module(f"lightcurve.commands.{name}")
+    own = typer.Typer()
+    if name in GROUPS:
+        for command in module.group.registered_commands:
+            command.cls = Verb
+        _unwrap_help(module.group)
+        own.add_typer(module.group, name=name)
+    else:
+        own.command(name, cls=getattr(module, "COMMAND", Verb))(getattr(module, name))
+        _unwrap_help(own)
+    return typer.main.get_group(own).commands[name]
+
+
+class Commands(Mapping[str, Any]):
+    """Verbs and groups by their names, each loaded when it is asked for: all take 0.1 s."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in {*VERBS, *GROUPS}:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = _make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*VERBS, *GROUPS))
+
+    def __len__(self) -> int:
+        return len(VERBS) + len(GROUPS)
+
+
+class Program(TyperGroup):
+    """The program, which loads the command that is called and no other."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands: Any = Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Name the commands in the order of ``--help``."""
+        return list(self.commands)
+
+
+app = typer.Typer(
+    cls=Program,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
 def _version(wanted: bool) -> None:  # noqa: FBT001  (Typer calls it with the flag)
     if wanted:
         typer.echo(f"lightcurve {__version__}")
@@ -81,33 +138,6 @@ def _root(
     from lightcurve.commands.shell import show_messages
 
     show_messages(quiet=quiet)
-
-
-def _unwrap_help(commands: typer.Typer) -> None:
-    """Join the lines of each paragraph: Typer breaks help where the source does."""
-    for command in commands.registered_commands:
-        paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n")
-        command.help = "\n\n".join(" ".join(text.split()) for text in paragraphs)
-
-
-def _add_commands() -> None:
-    for name in VERBS:
-        module = _module(name)
-        app.command(name, cls=getattr(module, "COMMAND", Verb))(getattr(module, name))
-    for name in GROUPS:
-        group = _module(name).group
-        for command in group.registered_commands:
-            command.cls = Verb
-        _unwrap_help(group)
-        app.add_typer(group, name=name)
-    _unwrap_help(app)
-
-
-def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"lightcurve.commands.{name}")
-
-
-_add_commands()
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a test starts has nothing of the machine's own, and no way out of it."""
+"""What a test starts is shut in; a command loads what it needs and no more."""
 
 from __future__ import annotations
 
@@ -46,3 +46,33 @@ def test_the_tests_themselves_reach_nobody() -> None:
         door.connect(("192.0.2.1", 80))
     with pytest.raises(OSError, match="tests may not look up"):
         socket.getaddrinfo("example.org", 80)
+
+
+LOADS = """
+import json, sys
+from lightcurve.cli import main
+
+sys.argv = ["lightcurve", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+HEAVY = {"numpy", "astropy", "scipy", "matplotlib", "pandas", "pydantic", "photutils"}
+
+
+def loaded_by(*words: str) -> set[str]:
+    """List the modules that a command has loaded when it ends."""
+    command = [sys.executable, "-c", LOADS, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def test_help_loads_no_heavy_library() -> None:
+    assert not HEAVY & loaded_by("--help")
+
+
+def test_a_command_loads_no_other() -> None:
+    loaded = loaded_by("fit", "--help")
+    assert "lightcurve.commands.fit" in loaded
+    assert not {"lightcurve.commands.run", "lightcurve.commands.calib"} & loaded

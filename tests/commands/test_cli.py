@@ -52,18 +52,6 @@ def test_linear_algebra_runs_in_one_thread_unless_told(given, kept):
     assert answer.stdout.splitlines()[-1] == f"False {kept}"
 
 
-def test_help_loads_no_heavy_library():
-    code = (
-        "import sys, lightcurve.cli\n"
-        "heavy = {'numpy', 'astropy', 'scipy', 'matplotlib', 'pandas', 'pydantic', 'photutils'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert answer.stdout.strip() == "[]"
-
-
 def test_settings_load_nothing_that_opens_frames_or_asks_servers():
     """Every command makes them before it does anything."""
     code = (
