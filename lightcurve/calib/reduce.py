@@ -133,7 +133,7 @@ def as_reduced(raw: RawFrame, pixels: np.ndarray, bad: np.ndarray, *done: str) -
     pixels: (ny, nx) float array, ADU. bad: (ny, nx) uint8 array of `PixelFlag` bits.
     *done: what was done, for its history.
     """
-    return Frame(pixels, bad, raw.exposure, raw.header, raw.path, (*raw.history, *done))
+    return Frame(pixels, bad, raw.exposure, raw.head, raw.path, (*raw.history, *done))
 
 
 def state_card(exposure: Exposure) -> dict[str, tuple[str, str]]:

@@ -148,7 +148,7 @@ def take_plane(frame: Frame, plane: Plane) -> Frame:
         pixels=pixels,
         bad=bad,
         exposure=_exposure(frame.exposure, plane, (ny, nx)),
-        header=_header(frame.header, plane, (ny, nx)),
+        head=_header(frame.header, plane, (ny, nx)),
         history=(*frame.history, done),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.core.data import Colour, RawFrame
+from lightcurve.core.data import Colour, HeaderText, RawFrame
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
@@ -60,6 +61,12 @@ ROWS = 64  # looked at together
 _OWN = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "INHERIT"}
 
 _OWN |= {"BZERO", "BSCALE", "BLANK", "CHECKSUM", "DATASUM", "EXTNAME", "EXTVER", "NEXTEND", "DATE"}
+# Cards of which the FITS standard knows the form: astropy has nothing to say of them.
+_STANDARD = re.compile(
+    r"(?:(?=[A-Z0-9_-]+ *= )[^=]{8}= .{70}"
+    r"|(?:COMMENT |HISTORY | {8}).{72}"
+    r"|HIERARCH (?=[^=]{0,70}=).{71})*"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,9 +159,9 @@ def read_frame(
     if error is not None and need_time and exposure.kind not in TIMELESS:
         raise error
     exposure = warn_of_no_time(exposure, error)
-    header, odd = _as_header(raw.text)
+    head, odd = _as_header(raw.text)
     if plane_of(path) is not None and exposure.start_jd_utc is not None:
-        _set_clock(header, exposure.start_jd_utc)
+        head = _with_clock(head, exposure.start_jd_utc)
     pixels, notes = raw.pixels, raw.notes
     if plane_of(path) is None and planes_of(raw.cards, colour):
         exposure = of_colour(exposure, colour, "plane of the image")
@@ -176,21 +183,28 @@ def read_frame(
         pixels=pixels,
         bad=bad,
         exposure=replace(exposure, warnings=exposure.warnings + notes + odd),
-        header=header,
+        head=head,
         path=path,
         history=(f"read from {path.name}", *notes),
     )
 
 
-def _set_clock(header: Header, start_jd_utc: float) -> None:
+def _with_clock(head: Header | HeaderText, start_jd_utc: float) -> Header:
     """Leave in the header of a cube one clock: the start of the plane that was read."""
+    header = head.header() if isinstance(head, HeaderText) else head
     for keyword in {*CLOCKS.dates, *CLOCKS.numbers, *CLOCKS.hours} & {*header}:
         del header[keyword]
     header["DATE-OBS"] = iso_from_jd(start_jd_utc)
+    return header
 
 
-def _as_header(text: str) -> tuple[Header, tuple[str, ...]]:
-    """Make astropy's header, one that it can write, and keep what it finds odd."""
+def _as_header(text: str) -> tuple[Header | HeaderText, tuple[str, ...]]:
+    """Make astropy's header, one that it can write, and keep what it finds odd.
+
+    Where each card is of the standard form there is nothing odd, and it can wait.
+    """
+    if _STANDARD.fullmatch(text):
+        return HeaderText(text), ()
     from astropy.io.fits import Header, VerifyError
 
     header, odd = quietly(lambda: Header.fromstring(text))

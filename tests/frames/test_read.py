@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from lightcurve.core.data import HeaderText
 from lightcurve.core.errors import FrameError, HeaderError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.library_warnings import quietly
@@ -234,6 +235,49 @@ def test_a_header_can_be_written_whatever_it_continues(tmp_path: Path) -> None:
         path.write_bytes(content + bytes(4320))
         header = read_frame(path, need_time=False).header
         assert len(header.tostring()) % 2880 == 0
+
+
+KEYS = (
+    "GAIN",
+    "A-B_2",
+    "gain",
+    "COMMENT",
+    "HISTORY",
+    "HIERARCH",
+    "HIERARCH ESO X",
+    "",
+    "TOOLONGKEY",
+)
+KEYS += ("CONTINUE", "A B", "DP1", "END", "GÄIN", "=")
+
+
+def test_a_header_that_waits_is_one_of_which_nothing_is_odd(tmp_path: Path) -> None:
+    """Whatever stands in its cards: what is said of them is said when the frame is read."""
+    dice = random.Random(2)  # noqa: S311
+    path = tmp_path / "a.fits"
+    waited = 0
+    for _ in range(400):
+        content = _header()
+        for _ in range(dice.randrange(1, 5)):
+            between = dice.choice(("= ", "=", " ", "", " = "))
+            value = dice.choice(("'AXIS.1: 2'", "5 / x", "'a'' b&'", "1e999", "T", "'x", "= =", ""))
+            record = f"{dice.choice(KEYS):<{dice.choice((0, 7, 8))}}{between}{value}"
+            card = record.encode("latin-1").ljust(80)[:80]
+            content = content.replace(b"END".ljust(80), card + b"END".ljust(80), 1)
+        path.write_bytes(content[:2880] + bytes(4320))
+        try:
+            frame = read_frame(path, need_time=False)
+        except FrameError:
+            continue
+        header, odd = quietly(lambda frame=frame: frame.header)
+        assert odd == ()
+        assert header is frame.header
+        if isinstance(frame.head, HeaderText):
+            waited += 1
+            again, odd = quietly(lambda frame=frame: fits.Header.fromstring(frame.head.text))
+            assert odd == ()
+            assert [*again] == [*header]
+    assert 20 < waited < 380
 
 
 def test_an_axis_that_is_none_makes_no_cube(tmp_path: Path) -> None:

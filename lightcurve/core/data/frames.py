@@ -260,6 +260,25 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class HeaderText:
+    """A header as text, of which astropy makes its own when that is first asked for.
+
+    Few frames are asked: it takes longer than reading the pixels of a small one.
+    """
+
+    text: str  # cards of 80 characters, without END
+    _made: list[Header] = field(default_factory=list, repr=False)
+
+    def header(self) -> Header:
+        """Give astropy's header, each time the same."""
+        from astropy.io.fits import Header
+
+        if not self._made:
+            self._made.append(Header.fromstring(self.text))
+        return self._made[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RawFrame:
     """One image as it was read; `lightcurve.calib.reduce` makes a `Frame` of it.
 
@@ -274,9 +293,14 @@ class RawFrame:
     pixels: np.ndarray
     bad: np.ndarray
     exposure: Exposure
-    header: Header
+    head: Header | HeaderText
     path: Path
     history: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> Header:
+        """The header as astropy has it."""
+        return self.head.header() if isinstance(self.head, HeaderText) else self.head
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -296,9 +320,14 @@ class Frame:
     pixels: np.ndarray
     bad: np.ndarray
     exposure: Exposure
-    header: Header
+    head: Header | HeaderText
     path: Path
     history: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> Header:
+        """The header as astropy has it."""
+        return self.head.header() if isinstance(self.head, HeaderText) else self.head
 
 
 @dataclass(frozen=True, slots=True, eq=False)
