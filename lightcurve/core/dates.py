@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from lightcurve.core.constants import DAY_S, J2000_JD
@@ -36,6 +37,7 @@ class CalendarTime(NamedTuple):
     offset_hours: float | None  # from UTC, where the text says it
 
 
+@lru_cache(maxsize=256)  # the same card is asked for more than once
 def parse_calendar(text: str) -> CalendarTime | None:
     """Read a date, with or without a time and an offset from UTC.
 

@@ -9,8 +9,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import lru_cache, wraps
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    NamedTuple,
+    NoReturn,
+    ParamSpec,
+    TypeVar,
+)
 
 from lightcurve.frames.dialects import KEYWORDS
 
@@ -19,9 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Cards", "number", "parse_cards", "printable"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 CARD = 80
 MAX_TEXT = 200
 MAX_HISTORY = 500  # lines: of a few hundred frames in one, each may be named
+LAST_FEW = 4  # kinds of frames that a folder has side by side
 _QUOTED = re.compile(r"\s*'((?:[^']|'')*)'?\s*(?:/\s?(.*))?", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][+-]?\d{1,3})?", re.ASCII)
 _UNIT = re.compile(rf"\s*{_NUMBER.pattern}\s*([A-Za-z][^\[\]]*)", re.ASCII)
@@ -59,6 +72,90 @@ class Cards(dict[str, Card]):
         made = Cards(self)
         made.camera, made.called_by = camera, called_by
         return made
+
+
+class _Watched(Cards):
+    """Cards that note which of them were asked for, and whether they were there."""
+
+    def __init__(self, cards: Cards) -> None:
+        super().__init__(cards)
+        self.camera, self.called_by = cards.camera, cards.called_by
+        self.found: dict[str, Card] = {}
+        self.missing: set[str] = set()
+
+    def get(self, keyword: str, default: Any = None) -> Any:
+        """Give a card, as a dictionary does."""
+        card = super().get(keyword)
+        if card is None:
+            self.missing.add(keyword)
+            return default
+        self.found[keyword] = card
+        return card
+
+    def __getitem__(self, keyword: str) -> Card:
+        card: Card | None = self.get(keyword)
+        if card is None:
+            raise KeyError(keyword)
+        return card
+
+    def __contains__(self, keyword: object) -> bool:
+        return self.get(str(keyword)) is not None
+
+    def __iter__(self) -> NoReturn:
+        msg = "what looks at all cards of a header cannot be remembered by some of them"
+        raise TypeError(msg)
+
+    keys = items = values = __iter__
+
+
+class _Made(NamedTuple):
+    """What a step made of a header, and all of the header that it asked for."""
+
+    camera: Profile | None
+    called_by: str
+    found: dict[str, Card]
+    missing: frozenset[str]
+    result: Any
+
+    def holds_for(self, cards: Cards) -> bool:
+        """Tell whether the step would find the same in another header."""
+        return (
+            self.found.items() <= cards.items()
+            and self.missing.isdisjoint(cards)
+            and (self.camera is cards.camera or self.camera == cards.camera)
+            and self.called_by == cards.called_by
+        )
+
+
+def by_cards(step: Callable[Concatenate[Cards, P], T]) -> Callable[Concatenate[Cards, P], T]:
+    """Remember what a step made of the last few headers, by the cards that it asked for.
+
+    The frames of a night say the same in most of their cards.
+
+    step : of nothing but cards and what else it is given, which can be hashed; what it returns is
+        changed by nobody.
+    """
+
+    @lru_cache(maxsize=16)
+    def last_few(*_: Any) -> deque[_Made]:
+        return deque(maxlen=LAST_FEW)
+
+    @wraps(step)
+    def remembered(cards: Cards, *args: P.args, **kwargs: P.kwargs) -> T:
+        if isinstance(cards, _Watched):  # within another such step, which is to know of it
+            return step(cards, *args, **kwargs)
+        made = last_few(*args, *kwargs.items())
+        for one in tuple(made):
+            if one.holds_for(cards):
+                known: T = one.result
+                return known
+        watched = _Watched(cards)
+        result = step(watched, *args, **kwargs)
+        missing = frozenset(watched.missing)
+        made.appendleft(_Made(cards.camera, cards.called_by, watched.found, missing, result))
+        return result
+
+    return remembered
 
 
 def parse_cards(text: str) -> Cards:
@@ -102,6 +199,7 @@ def collect(records: Iterable[str]) -> Cards:
     return cards
 
 
+@lru_cache(maxsize=2048)  # most cards of the frames of a night say the same
 def _parse_value(rest: str) -> Card:
     match = _QUOTED.match(rest)
     if match:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -56,8 +56,7 @@ class Scale(Enum):
     LOCAL = "local"
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """One clock of a header."""
 
     keyword: str
@@ -140,7 +139,7 @@ def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[C
     scale = cards["TIMESYS"].text.upper() if "TIMESYS" in cards else ""
     scale = scale or (camera and camera.time_scale) or ""
     clocks, warnings = [], []
-    for keyword, stamp in {**CLOCKS.dates, **CLOCKS.numbers}.items():
+    for keyword, stamp in chain(CLOCKS.dates.items(), CLOCKS.numbers.items()):
         card = cards.get(keyword)
         if card is None or not card.text or (camera and keyword in camera.wrong):
             continue
@@ -151,7 +150,7 @@ def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[C
                 warnings.append(f"{keyword} = {card.text[:40]!r} is no time and was passed over")
             continue
         if clock.unit_s < DAY_S:
-            placed = _placed(replace(clock, stamp=stamp), card.comment, scale, offset_hours)
+            placed = _placed(clock._replace(stamp=stamp), card.comment, scale, offset_hours)
             clocks.append(_as_the_camera_marks(placed, camera, card.comment))
     clocks += _split_clocks(cards, clocks, scale, offset_hours)
     if not clocks:
@@ -215,7 +214,7 @@ def _as_the_camera_marks(clock: Clock, camera: Profile | None, comment: str) -> 
     own = None if camera is None else camera.clocks.get(clock.keyword)
     if camera is None or own in {None, clock.stamp} or any(w.search(comment) for _, w in _STAMPS):
         return clock
-    return replace(clock, stamp=own, note=f"taken as the {own} of the exposure, {camera.source}")
+    return clock._replace(stamp=own, note=f"taken as the {own} of the exposure, {camera.source}")
 
 
 def _placed(clock: Clock, comment: str, scale: str, offset_hours: float | None) -> Clock:
@@ -224,25 +223,25 @@ def _placed(clock: Clock, comment: str, scale: str, offset_hours: float | None) 
         said = next((stamp for stamp, words in _STAMPS if words.search(comment)), None)
         if said and said != clock.stamp:
             note = f"taken as the {said} of the exposure by its comment {comment[:40]!r}"
-            clock = replace(clock, stamp=said, note="" if clock.stamp is None else note)
+            clock = clock._replace(stamp=said, note="" if clock.stamp is None else note)
     if clock.scale in {Scale.OFFSET, Scale.UTC}:
         return clock
     if clock.keyword in CLOCKS.local or _LOCAL.search(comment):
-        return _shifted(replace(clock, scale=Scale.LOCAL), offset_hours)
+        return _shifted(clock._replace(scale=Scale.LOCAL), offset_hours)
     if clock.keyword.startswith("UT") or _UTC.search(comment) or scale == "UTC":
-        return replace(clock, scale=Scale.UTC)
+        return clock._replace(scale=Scale.UTC)
     if scale in CLOCKS.scales:
         ahead = float(tt_minus_utc_s(clock.jd)) - CLOCKS.scales[scale]
-        return replace(clock, jd=clock.jd - ahead / DAY_S, scale=Scale.UTC)
+        return clock._replace(jd=clock.jd - ahead / DAY_S, scale=Scale.UTC)
     if scale == "LOCAL":
-        return _shifted(replace(clock, scale=Scale.LOCAL), offset_hours)
+        return _shifted(clock._replace(scale=Scale.LOCAL), offset_hours)
     return _shifted(clock, None if clock.numeric else offset_hours)
 
 
 def _shifted(clock: Clock, offset_hours: float | None) -> Clock:
     if offset_hours is None:
         return clock
-    return replace(clock, jd=clock.jd - offset_hours / 24, scale=Scale.OFFSET)
+    return clock._replace(jd=clock.jd - offset_hours / 24, scale=Scale.OFFSET)
 
 
 def _split_clocks(
@@ -267,11 +266,10 @@ def _split_clocks(
         seconds, unit, ahead = read
         clock = Clock(keyword, midnight + seconds / DAY_S, unit, Stamp.START, Scale.STANDARD)
         if ahead is not None:
-            clock = replace(
-                clock, jd=clock.jd - ahead / 24, scale=Scale.OFFSET if ahead else Scale.UTC
-            )
+            scale_said = Scale.OFFSET if ahead else Scale.UTC
+            clock = clock._replace(jd=clock.jd - ahead / 24, scale=scale_said)
         clock = _placed(clock, cards[keyword].comment, scale, offset_hours)
-        split.append(replace(clock, keyword=f"{date_key} + {keyword}"))
+        split.append(clock._replace(keyword=f"{date_key} + {keyword}"))
     near = next((c.jd for c in whole if c.stamp == Stamp.START and c.scale != Scale.LOCAL), None)
     if near is not None:  # the date may be that of another scale: only the hour is compared
         return [_on_day_of(near, clock) for clock in split]
@@ -284,7 +282,7 @@ def _split_clocks(
 
 
 def _on_day_of(near: float, clock: Clock) -> Clock:
-    return replace(clock, jd=clock.jd - round(clock.jd - near))
+    return clock._replace(jd=clock.jd - round(clock.jd - near))
 
 
 def _redated(split: list[Clock], local: float | None) -> list[Clock]:
@@ -301,9 +299,9 @@ def _redated(split: list[Clock], local: float | None) -> list[Clock]:
         days = (clock.jd - 1, clock.jd, clock.jd + 1)
         possible = [jd for jd in days if local is not None and -12.1 < 24 * (local - jd) < 14.1]
         if clock.scale != Scale.LOCAL and len(possible) == 1:
-            settled.append(replace(clock, jd=possible[0]))
+            settled.append(clock._replace(jd=possible[0]))
         else:
-            settled.append(replace(clock, scale=Scale.LOCAL))
+            settled.append(clock._replace(scale=Scale.LOCAL))
     return settled
 
 
@@ -339,7 +337,7 @@ def audit_clocks(
         warnings[:0] = [f"{c.keyword} = {dates.iso_from_jd(c.jd)} is of {how}" for c in unset]
     best = _chosen(clocks, settings, path) if named else _finest(clocks, path, warnings)
     if settings.stamp:
-        best = replace(best, stamp=settings.stamp, note="")
+        best = best._replace(stamp=settings.stamp, note="")
     elif best.stamp is None:
         best = _settle_any(best, clocks, exposure_s, path)
     if best.note:
@@ -404,7 +402,7 @@ def _settle_any(
     """Settle a Julian date whose moment is not said: by another clock, or the user must."""
     coarse = next((c for c in clocks if c.stamp is not None and c.scale != Scale.LOCAL), None)
     if coarse is not None or exposure_s == 0:
-        return replace(best, stamp=Stamp.START)
+        return best._replace(stamp=Stamp.START)
     msg = f"{best.keyword} does not say if it is the start, middle or end: give --time-stamp"
     raise HeaderError(path, best.keyword, msg)
 

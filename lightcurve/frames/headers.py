@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import CALIBRATION, Exposure, Step
@@ -13,7 +14,7 @@ from lightcurve.core.dates import parse_calendar
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import CameraSettings, Settings, TimeSettings
 from lightcurve.frames.cameras import equipped, in_manner_of
-from lightcurve.frames.cards import Cards, Found, find, find_all, number
+from lightcurve.frames.cards import Cards, Found, by_cards, find, find_all, number
 from lightcurve.frames.clocks import (
     CLOCK_SLACK_S,
     READOUT_PART,
@@ -88,9 +89,11 @@ def normalise(
     whole, plane = cards, plane_of(path)
     if plane is not None:
         cards = of_one(whole)
-    values, guessed = _instrument(cards, settings.camera, warnings)
-    values["telescope_diameter_m"] = _diameter(cards, settings.camera, warnings)
-    values["kind"] = _kind(cards, Path(path), values)
+    lasting = _lasting(cards, settings.camera, shape)
+    values, guessed = dict(lasting.values), lasting.guessed
+    warnings += lasting.warnings
+    values["temperature_c"] = _temperature(cards)
+    values["kind"] = values["kind"] or _kind_by_name(Path(path), values)
     kind, given = (values["kind"] or (None,))[0], settings.time.exposure_s
     if given is not None and kind not in TIMELESS:
         values["exposure_s"] = given, "setting time.exposure_s"
@@ -103,10 +106,9 @@ def normalise(
         error = _set_plane(values, whole, Path(path), plane, settings.time, error)
     said, doubtful = _set_places(values, cards, settings)
     guessed += ("ra_deg",) if doubtful else ()
-    values["mosaic"], of_mosaic = _mosaic(cards, shape, settings.camera)
-    done, source = read_state(cards)
-    guessed = _fill(values, cards, guessed, warnings, raw=not done and not is_stack(cards))
-    warnings += [*said, *of_mosaic, *_treated(done, source)]
+    values["mosaic"] = lasting.mosaic
+    guessed = _fill(values, cards, guessed, warnings, raw=not (lasting.done or lasting.stack))
+    warnings += [*said, *lasting.treated]
     held = {name: value[0] for name, value in values.items() if value}
     sources = {name: value[1] for name, value in values.items() if value}
     uncertainty = held.pop("time_uncertainty_s", 0.0)
@@ -118,10 +120,39 @@ def normalise(
         warnings=tuple(warnings),
         guessed=guessed,
         overhead=read_overhead(cards),
-        done=done,
-        pedestal_adu=read_pedestal(cards),
+        done=lasting.done,
+        pedestal_adu=lasting.pedestal_adu,
     )
     return exposure, error
+
+
+class _Lasting(NamedTuple):
+    """What the headers of a night's frames mostly agree in."""
+
+    values: Mapping[str, Value | None]  # with a place for the temperature, which changes
+    guessed: tuple[str, ...]
+    warnings: tuple[str, ...]
+    mosaic: Value | None
+    done: tuple[Step, ...]
+    stack: str | None
+    treated: tuple[str, ...]  # in words
+    pedestal_adu: float
+
+
+@by_cards
+def _lasting(cards: Cards, camera: CameraSettings, shape: tuple[int, int]) -> _Lasting:
+    """Read what has nothing to do with time, direction, and the weather."""
+    warnings: list[str] = []
+    values, guessed = _instrument(cards, camera, warnings)
+    values["telescope_diameter_m"] = _diameter(cards, camera, warnings)
+    values["kind"] = kind_by_keyword(cards)
+    mosaic, of_mosaic = _mosaic(cards, shape, camera)
+    done, source = read_state(cards)
+    treated = (*of_mosaic, *_treated(done, source))
+    return _Lasting(
+        values, guessed, tuple(warnings), mosaic, done, is_stack(cards), treated,
+        read_pedestal(cards),
+    )  # fmt: skip
 
 
 def _set_places(
@@ -179,7 +210,7 @@ def _instrument(
         "linearity_terms": _setting(camera.linearity_terms, "camera.linearity_terms"),
         "filter": band,
         "binning": _binning(cards),
-        "temperature_c": _temperature(cards),
+        "temperature_c": None,
     }
     for name in ("camera", "telescope", "object_name"):
         found = find(cards, name)
@@ -291,7 +322,8 @@ def _exposure_time(
     cards: Cards, warnings: list[str], path: str | Path, offset_hours: float | None
 ) -> tuple[Value | None, HeaderError | None]:
     """Seconds, and what is wrong where two keywords put the middle far apart and nothing tells."""
-    none, read = _lengths(cards, warnings)
+    none, read, odd = _lengths(cards)
+    warnings += odd
     if not read:
         return none, None
     value, best = read[0]
@@ -315,10 +347,14 @@ def _exposure_time(
     return (value, best.source), None
 
 
-def _lengths(cards: Cards, warnings: list[str]) -> tuple[Value | None, list[tuple[float, Found]]]:
-    """Find the first exposure of 0 s, and all that are longer, seconds, best source first."""
+@by_cards
+def _lengths(
+    cards: Cards,
+) -> tuple[Value | None, tuple[tuple[float, Found], ...], tuple[str, ...]]:
+    """Find the first exposure of 0 s, all that are longer, s, best source first, and remarks."""
     none: Value | None = None
     read: list[tuple[float, Found]] = []
+    odd: list[str] = []
     for found in find_all(cards, "exposure"):
         value = number(found.text)
         if value == 0:
@@ -329,9 +365,8 @@ def _lengths(cards: Cards, warnings: list[str]) -> tuple[Value | None, list[tupl
                 read.append((value, found))
                 continue
         if value != 0:
-            text = f"{found.keyword} = {found.text[:30]!r} is no exposure time; passed over"
-            warnings.append(text)
-    return none, read
+            odd.append(f"{found.keyword} = {found.text[:30]!r} is no exposure time; passed over")
+    return none, tuple(read), tuple(odd)
 
 
 def _same_length(one: float, other: float) -> bool:
@@ -406,10 +441,7 @@ def _by_ratio(cards: Cards, found: Found) -> Value | None:
     return can_be[0] if len(can_be) == 1 else None
 
 
-def _kind(cards: Cards, path: PurePath, values: dict[str, Value | None]) -> Value | None:
-    found = kind_by_keyword(cards)
-    if found:
-        return found
+def _kind_by_name(path: PurePath, values: dict[str, Value | None]) -> Value | None:
     object_name = values.get("object_name")
     return kind_by_name(path, object_name[0] if object_name else None)
 

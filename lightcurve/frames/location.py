@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from lightcurve.core.constants import J2000_JD
@@ -12,7 +13,7 @@ from lightcurve.core.data import Overhead, Site
 from lightcurve.core.errors import InputError
 from lightcurve.core.registry import did_you_mean
 from lightcurve.core.settings import SiteSettings
-from lightcurve.frames.cards import Cards, Found, decimals, find, find_all, number
+from lightcurve.frames.cards import Cards, Found, by_cards, decimals, find, find_all, number
 from lightcurve.frames.dialects import KEYWORDS, OBSERVATORIES, observatory_of
 
 __all__ = ["parse_site"]
@@ -30,6 +31,7 @@ _WEST = re.compile(r"\+\s?W\b|\bwest\b", re.IGNORECASE)
 _METRES = re.compile(r"\bmet|\[m\]|\(m\)|\belevation|\bsea\b", re.IGNORECASE)
 
 
+@lru_cache(maxsize=256)  # the same card is asked for more than once
 def degrees(text: str) -> float | None:
     """Read an angle in degrees, decimal or sexagesimal; a trailing N, S, E or W is understood."""
     sided = _DECIMAL.fullmatch(text[:64])
@@ -76,21 +78,46 @@ def read_site(
     cards: Cards, moment: Moment, settings: SiteSettings
 ) -> tuple[tuple[Site, str] | None, list[str]]:
     """Find the observatory, and its source: settings first, then the header."""
-    latitude, latitude_source = _latitude(cards, settings)
-    longitude, longitude_source, warnings = _longitude(cards, moment, latitude, settings)
-    if settings.latitude_deg is None:
-        warnings += _impossible(cards, "latitude", -90, 90)
-    if settings.longitude_deg is None:
-        warnings += _impossible(cards, "longitude", -180, 360)
-    if latitude is None or longitude is None:
-        if latitude is not None and not warnings:
+    told = _told(cards, settings)
+    longitude, longitude_source, warnings = _longitude(cards, moment, told, settings)
+    warnings += told.impossible
+    if told.latitude is None or longitude is None:
+        if told.latitude is not None and not warnings:
             warnings.append("no longitude in the header: give --longitude, degrees east")
         return None, warnings
+    source = f"{told.latitude_source}; {longitude_source}; {told.height_source}"
+    return (Site(told.latitude, longitude, told.height, told.name), source), warnings
+
+
+class _Told(NamedTuple):
+    """What a header says of the observatory, which all of a night say: but for east or west."""
+
+    latitude: float | None
+    latitude_source: str
+    longitude: tuple[Found, float] | None
+    other_longitudes: tuple[Found, ...]
+    height: float
+    height_source: str
+    name: str
+    impossible: tuple[str, ...]  # warnings
+
+
+@by_cards
+def _told(cards: Cards, settings: SiteSettings) -> _Told:
+    latitude, latitude_source = _latitude(cards, settings)
+    longitude, others = _agreed(cards, "longitude", -180, 360)
+    impossible: list[str] = []
+    if settings.latitude_deg is None:
+        impossible += _impossible(cards, "latitude", -90, 90)
+    if settings.longitude_deg is None:
+        impossible += _impossible(cards, "longitude", -180, 360)
     height, height_source = _height(cards, settings)
     name = settings.name or getattr(find(cards, "site_name"), "text", "")
     name = name or (cards.camera.site.name if cards.camera and _is_there(cards, "name") else "")
-    source = f"{latitude_source}; {longitude_source}; {height_source}"
-    return (Site(latitude, longitude, height, name[:80]), source), warnings
+    return _Told(
+        latitude, latitude_source, longitude, tuple(others), height, height_source, name[:80],
+        tuple(impossible),
+    )  # fmt: skip
 
 
 def _latitude(cards: Cards, settings: SiteSettings) -> tuple[float | None, str]:
@@ -186,20 +213,20 @@ def _height(cards: Cards, settings: SiteSettings) -> tuple[float, str]:
 
 
 def _longitude(
-    cards: Cards, moment: Moment, latitude: float | None, settings: SiteSettings
+    cards: Cards, moment: Moment, told: _Told, settings: SiteSettings
 ) -> tuple[float | None, str, list[str]]:
     if settings.longitude_deg is not None:
         return _wrap(settings.longitude_deg), "setting site.longitude_deg", []
-    best, others = _agreed(cards, "longitude", -180, 360)
-    if best:
-        found, value = best
+    others, latitude = told.other_longitudes, told.latitude
+    if told.longitude:
+        found, value = told.longitude
         if value == 0 and latitude == 0:
             return None, "", [f"{found.keyword} and the latitude are both zero: taken as not set"]
         votes = _evidence(cards, moment, latitude, _wrap(value))
-        longitude, source, told = _signed(found, value, cards, votes)
+        longitude, source, odd = _signed(found, value, cards, votes)
         cards_said = ", ".join(f"{one.keyword} = {one.text[:20]}" for one in others)
         more = f"{found.keyword} = {found.text[:20]}, but {cards_said}: the first taken"
-        return longitude, source, [*told, *([f"{more}; --longitude settles it"] if others else [])]
+        return longitude, source, [*odd, *([f"{more}; --longitude settles it"] if others else [])]
     own = _of_the_camera(cards, "longitude_deg") or _of_the_name(cards, 1)
     return (_wrap(own[0]), own[1], []) if own else (None, "", [])
 

@@ -5,6 +5,7 @@ A plane is named like a file, ``cube.fits[3]``, counted from 0 as others count t
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -39,14 +40,19 @@ _OF_THE_WHOLE |= {
 
 def plane_of(path: str | Path) -> int | None:
     """Tell which plane of a cube a path names; None for a file of its own."""
-    match = _PLANE.fullmatch(Path(path).name)
+    match = _named_plane(path)
     return int(match["plane"]) if match else None
 
 
 def stored_in(path: Path) -> Path:
     """Name the file that holds a frame: itself, or the cube it is a plane of."""
-    match = _PLANE.fullmatch(path.name)
+    match = _named_plane(path)
     return path.with_name(match["file"]) if match else path
+
+
+def _named_plane(path: str | Path) -> re.Match[str] | None:
+    # Most paths name none, and are asked for it time and again.
+    return _PLANE.fullmatch(Path(path).name) if os.fspath(path).endswith("]") else None
 
 
 def count_planes(cards: Cards) -> int:

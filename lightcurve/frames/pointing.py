@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lightcurve.core.constants import ARCSEC_UM_PER_MM, J2000_JD, YEAR_DAYS
 from lightcurve.core.coordinates import degrees_apart, directions, sexagesimal, unit_vectors
-from lightcurve.frames.cards import Cards, Found, find, find_all, number
+from lightcurve.frames.cards import Cards, Found, by_cards, find, find_all, number
 from lightcurve.frames.dialects import KEYWORDS
 from lightcurve.frames.location import degrees, meridian_ra
 
@@ -203,9 +203,10 @@ def _decimal_ra(found: Found, value: float | None) -> tuple[float | None, str, b
     return value, " (a decimal number: degrees assumed)", True
 
 
+@by_cards
 def read_scale(
     cards: Cards, binning: tuple[int, int] | None = None
-) -> tuple[tuple[float, str] | None, list[str]]:
+) -> tuple[tuple[float, str] | None, tuple[str, ...]]:
     """Find the size of a pixel on the sky: stated, from a WCS, the optics, or the camera's profile.
 
     Returns (arcsec per pixel, source), and warns where two of them differ by more than a fifth.
@@ -217,7 +218,7 @@ def read_scale(
             text = f"{source_a} says {a:.4g} arcsec a pixel, {source_b} {b:.4g}"
             warnings.append(f"{text}: {a:.4g} taken; --scale settles it")
             break
-    return (known[0] if known else None), warnings
+    return (known[0] if known else None), tuple(warnings)
 
 
 def claimed_scales(cards: Cards, binning: tuple[int, int] | None = None) -> list[tuple[float, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tomllib
 from pathlib import Path
 
@@ -66,6 +67,28 @@ def test_a_header_is_understood(entry: dict, request: pytest.FixtureRequest) -> 
     if "site" in entry:
         site = seen.site.latitude_deg, seen.site.longitude_deg
         assert site == pytest.approx(entry["site"], abs=PLACES_DEG)
+
+
+def test_a_header_reads_the_same_whatever_was_read_before_it(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By turns, and with single cards of another, held against what is remembered of none."""
+    dice = random.Random(4)  # noqa: S311
+    headers = [cards_of(entry, shared_data)[0] for entry in GALLERY]
+    for _ in range(200):
+        one, other = dice.sample(headers, 2)
+        headers.append(
+            one.changed({k: other[k] for k in dice.sample([*other], min(2, len(other)))})
+        )
+    order = [dice.choice(headers) for _ in range(600)]
+
+    def read(cards: Cards) -> tuple[Exposure, str]:
+        exposure, error = normalise(cards, path="x.fits", shape=(1, 1))
+        return exposure, str(error)
+
+    remembered = [read(cards) for cards in order]
+    monkeypatch.setattr("lightcurve.frames.cards._Made.holds_for", lambda *_: False)
+    assert remembered == [read(cards) for cards in order]
 
 
 def test_the_gallery_has_forty_dialects_and_all_profiles() -> None:

@@ -14,7 +14,8 @@ from lightcurve.core.data import Exposure, FrameKind, Stamp
 from lightcurve.core.dates import jd_from_iso
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import SiteSettings
-from lightcurve.frames.cards import decimals, number, parse_cards
+from lightcurve.frames.cameras import Profile
+from lightcurve.frames.cards import Cards, by_cards, decimals, number, parse_cards
 from lightcurve.frames.dialects import CLOCKS, KEYWORDS, KIND_WORDS
 from lightcurve.frames.headers import normalise
 from lightcurve.frames.kinds import kind_by_keyword, kind_by_name, normalise_filter
@@ -407,11 +408,49 @@ def test_numbers_and_angles() -> None:
     assert sexagesimal("12:61:00") is None
 
 
+def test_what_a_step_made_of_a_header_holds_for_those_that_say_the_same() -> None:
+    calls = []
+
+    @by_cards
+    def sum_of(cards: Cards, first: str, second: str) -> float:
+        calls.append(first)
+        return sum(number(cards[k].text) for k in (first, second) if k in cards)
+
+    def ask(text: str, **camera: object) -> float:
+        cards = parse_cards("".join(f"{line:<80}" for line in text.split("|")))
+        return sum_of(cards.of(Profile(**camera) if camera else None, ""), "A", "B")
+
+    a, b, other = (f"{key:<8}= {value}" for key, value in (("A", 1), ("B", 2), ("C", 5)))
+    assert [ask(a), ask(f"{a}|{other}"), ask(f"{other}|{a}")] == [1, 1, 1]
+    assert len(calls) == 1
+    assert ask(f"{a}|{b}") == 3  # one more that was asked for is there
+    assert ask(f"{a}|{b}".replace("2", "3")) == 4
+    assert ask(other) == 0  # and one less
+    assert len(calls) == 4
+    assert ask(a, west_positive=True) == ask(a, west_positive=True) == 1  # of another camera
+    assert len(calls) == 5
+    with pytest.raises(KeyError):
+        by_cards(lambda cards: cards["D"])(parse_cards(""))
+    with pytest.raises(TypeError, match="cannot be remembered"):
+        by_cards(lambda cards: dict(cards.items()))(parse_cards(""))
+
+
+def test_steps_within_steps_know_what_each_asked_for() -> None:
+    inner = by_cards(lambda cards: cards["A"].text)
+    outer = by_cards(lambda cards: inner(cards) + cards["B"].text)
+    said = [[f"{k:<8}= {v:<70}" for k, v in pair] for pair in (
+        (("A", 1), ("B", 2)), (("A", 1), ("B", 3)), (("A", 4), ("B", 2)),
+    )]  # fmt: skip
+    assert [outer(parse_cards("".join(cards))) for cards in said] == ["12", "13", "42"]
+
+
 def test_a_dialect_is_taught_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
     cards = {
         "T-BEGIN": "2020-03-01T02:00:00", "T-EXP": 30.0, "T-FILT": "V", "T-KIND": "Licht",
         "T-LAT": 40.0, "T-LON": (8.5, "east positive"), "T-SCALE": 1.5, "T-XBIN": 2,
     }  # fmt: skip
+    # What was read by other tables is not to be remembered.
+    monkeypatch.setattr("lightcurve.frames.cards._Made.holds_for", lambda *_: False)
     monkeypatch.setitem(CLOCKS.dates, "T-BEGIN", Stamp.START)
     monkeypatch.setitem(KIND_WORDS, "licht", FrameKind.LIGHT)
     for quantity, keyword in (
