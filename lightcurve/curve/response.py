@@ -8,6 +8,7 @@ surface of the others; where that foretells them no better than none, nothing is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,38 +39,43 @@ class Told:
     share: np.ndarray
     columns: np.ndarray
 
-    def excess(self, star: int, surface: np.ndarray) -> float:
-        """Mean square of a star's curve over its errors, the surface (k,) taken off."""
-        own = self.share[:, star]
-        # Its own part in the mean made its curve flatter; and the others' mean is noisy too.
-        left = (self.curve[:, star] - self.columns[:, star] @ surface) / (1 - own)
-        weight = self.weight[:, star] * (1 - own)
-        left = left - weight @ left / weight.sum()
-        return float(weight @ left**2 / np.count_nonzero(weight))
+    def excess(self, surface: np.ndarray) -> np.ndarray:
+        """Mean square of each star's curve over its errors (n_star,), a surface taken off.
 
-    def fit(self, size: float) -> tuple[np.ndarray, np.ndarray]:
-        """Fit a surface (k,); and what is left of each star (n_star,) by that of the others.
+        surface: (k,), or (n_star, k) where each star has its own.
+        """
+        # Its own part in the mean made its curve flatter; and the others' mean is noisy too.
+        rest = 1 - self.share
+        weight = self.weight * rest
+        surfaces = np.broadcast_to(surface, self.columns.shape[1:])
+        left = (self.curve - np.einsum("fsk,sk->fs", self.columns, surfaces)) / rest
+        left = left - np.sum(weight * left, axis=0) / weight.sum(axis=0)
+        return np.sum(weight * left**2, axis=0) / np.count_nonzero(weight, axis=0)
+
+    def equations(self) -> tuple[np.ndarray, np.ndarray]:
+        """Form what each star says of a surface: normal (n_star, k, k) and right (n_star, k)."""
+        weighed = self.columns * self.weight[..., None]
+        normal = np.einsum("fsj,fsk->sjk", weighed, self.columns, optimize=True)
+        return normal, np.einsum("fsj,fs->sj", weighed, self.curve)
+
+    def fits(self, sizes: Sequence[float]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Fit a surface (k,) of each size; and what is left of each star (n_star,) by the others'.
 
         A star that does what no surface says counts as less than the others.
         """
-        of_star = np.einsum("fsj,fsk->sjk", self._weighed, self.columns, optimize=True)
-        right_of = np.einsum("fsj,fs->sj", self._weighed, self.curve)
-        stars, prior = range(len(of_star)), np.eye(of_star.shape[1]) / size**2
-        counts = np.ones(len(of_star))
-        for _ in range(ROUNDS):
-            normal, right = np.tensordot(counts, of_star, 1) + prior, counts @ right_of
-            surface = np.linalg.solve(normal, right)
-            left = np.array([self.excess(k, surface) for k in stars])
-            counts = 1 / np.maximum(left / np.median(left), 1)
-        foretold = [
-            self.excess(k, np.linalg.solve(normal - n * of_star[k], right - n * right_of[k]))
-            for k, n in enumerate(counts)
-        ]
-        return surface, np.array(foretold)
-
-    @property
-    def _weighed(self) -> np.ndarray:
-        return self.columns * self.weight[..., None]
+        of_star, right_of = self.equations()
+        found = []
+        for size in sizes:
+            prior, counts = np.eye(of_star.shape[1]) / size**2, np.ones(len(of_star))
+            for _ in range(ROUNDS):
+                normal, right = np.tensordot(counts, of_star, 1) + prior, counts @ right_of
+                surface = np.linalg.solve(normal, right)
+                left = self.excess(surface)
+                counts = 1 / np.maximum(left / np.median(left), 1)
+            without = normal - counts[:, None, None] * of_star, right - counts[:, None] * right_of
+            of_others = np.linalg.solve(without[0], without[1][..., None])[..., 0]
+            found.append((surface, self.excess(of_others)))
+        return found
 
 
 def measure_response(
@@ -84,9 +90,8 @@ def measure_response(
     told = _compare(piece, rows, places) if len(rows) >= MIN_STARS else None
     if told is None:
         return None
-    nothing = np.zeros(places.shape[2])
-    before = np.array([told.excess(k, nothing) for k in range(told.curve.shape[1])])
-    surface, after = min((told.fit(size) for size in SIZES), key=lambda f: np.log(f[1]).mean())
+    before = told.excess(np.zeros(places.shape[2]))
+    surface, after = min(told.fits(SIZES), key=lambda f: np.log(f[1]).mean())
     gain = np.log(before / after)
     if not gain.mean() > LUCK_SIGMA * gain.std(ddof=1) / np.sqrt(len(gain)):
         return None
@@ -97,7 +102,8 @@ def _powers(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Powers of places (n_frame, n_star), of 1 and less about the middle: (n_frame, n_star, k)."""
     half = max(np.nanmax(v) - np.nanmin(v) for v in (x, y)) / 2
     u, v = ((a - (np.nanmax(a) + np.nanmin(a)) / 2) / max(half, TINY) for a in (x, y))
-    return np.stack([u**i * v ** (d - i) for d in range(1, DEGREE + 1) for i in range(d + 1)], -1)
+    of_u, of_v = (np.cumprod(np.stack([np.ones_like(a), *[a] * DEGREE]), axis=0) for a in (u, v))
+    return np.stack([of_u[i] * of_v[d - i] for d in range(1, DEGREE + 1) for i in range(d + 1)], -1)
 
 
 def _compare(piece: Slice, rows: np.ndarray, places: np.ndarray) -> Told | None:

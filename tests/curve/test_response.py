@@ -11,7 +11,7 @@ from lightcurve.core.data import Aperture, ApertureKind, StarRole
 from lightcurve.core.settings import make_settings
 from lightcurve.curve.aperture import take_aperture
 from lightcurve.curve.choose import choose_curve
-from lightcurve.curve.response import measure_response
+from lightcurve.curve.response import SIZES, _compare, _powers, measure_response
 from sim_cube import CubeTruth, simulate_cube
 
 N = 120
@@ -61,6 +61,39 @@ def test_nothing_is_said_of_a_flat_chip(own):
     """By noise alone, or with drifts that are the stars' own: of 20 nights one may be unlucky."""
     told = [_measure(_night(seed, own=own, drift_px=60.0)) is not None for seed in range(20)]
     assert sum(told) <= 1
+
+
+def _plain_excess(told, star, surface):
+    """Hold one star against a surface, frame by frame."""
+    own, weight = told.share[:, star], told.weight[:, star] * (1 - told.share[:, star])
+    left = (told.curve[:, star] - told.columns[:, star] @ surface) / (1 - own)
+    left -= np.average(left, weights=weight)
+    return float(weight @ left**2 / np.count_nonzero(weight))
+
+
+def test_all_stars_at_once_are_as_one_by_one():
+    """With stars that leave the field; and what others foretell is by equations without a star."""
+    cube = _night(5, _vignetted, own=0.001, drift_px=160.0)
+    piece = take_aperture(cube, Aperture(ApertureKind.FIXED, 5.0))
+    told = _compare(piece, np.arange(2, 40), _powers(cube.x, cube.y))
+    assert (told.weight == 0).any()
+    stars = range(told.curve.shape[1])
+    normal, right = told.equations()
+    for size, (surface, foretold) in zip(SIZES, told.fits(SIZES), strict=True):
+        alone = [_plain_excess(told, k, surface) for k in stars]
+        assert told.excess(surface) == pytest.approx(alone, rel=1e-9)
+        counts = np.ones(len(alone))
+        for _ in range(5):
+            whole = sum(c * n for c, n in zip(counts, normal, strict=True))
+            sums = sum(c * r for c, r in zip(counts, right, strict=True))
+            best = np.linalg.solve(whole + np.eye(27) / size**2, sums)
+            left = np.array([_plain_excess(told, k, best) for k in stars])
+            counts = 1 / np.maximum(left / np.median(left), 1)
+        assert surface == pytest.approx(best, rel=1e-6, abs=1e-9)
+        for k in (0, 7, len(alone) - 1):
+            rest = whole - counts[k] * normal[k] + np.eye(27) / size**2
+            others = np.linalg.solve(rest, sums - counts[k] * right[k])
+            assert foretold[k] == pytest.approx(_plain_excess(told, k, others), rel=1e-6)
 
 
 def test_few_stars_tell_nothing():
