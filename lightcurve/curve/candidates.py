@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,6 +69,11 @@ def pick_candidates(
     roles |= {int(row): (StarRole.FIELD, text) for row, text in varying.items()}
     rows = np.array([row for row in rows if int(row) not in varying], dtype=int)
     return Candidates(rows, check, False, roles, ceiling, piece.good[:, 0])  # noqa: FBT003
+
+
+def carry_on(candidates: Candidates, measurements: Measurements) -> Candidates:
+    """Take candidates over to a night that has grown: nothing is picked, the frames are new."""
+    return replace(candidates, target_good=_reference(measurements).good[:, 0])
 
 
 def _reference(measurements: Measurements) -> Slice:

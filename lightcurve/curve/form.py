@@ -31,7 +31,7 @@ from lightcurve.core.quantities import beside_curve, columns_of
 from lightcurve.core.settings import Settings
 from lightcurve.curve.aperture import Slice, frame_radius, take_aperture
 from lightcurve.curve.blend import Blend
-from lightcurve.curve.candidates import Candidates, pick_candidates
+from lightcurve.curve.candidates import Candidates, carry_on, pick_candidates
 from lightcurve.curve.check import judge_check, measure_drift
 from lightcurve.curve.clouds import mark_clouds
 from lightcurve.curve.detrend import design_matrix
@@ -93,13 +93,18 @@ def prepare_search(
     in_transit: np.ndarray | None = None,
     dip: np.ndarray | None = None,
     blend: Blend | None = None,
+    earlier: Search | None = None,
 ) -> Search:
     """Settle candidates, check star and what is asked.
 
-    All as for `lightcurve.curve.choose.choose_curve`; in_transit, dip: (n_frame,) arrays.
+    earlier: the search of fewer frames of the same night, whose candidates stay. All else as for
+    `lightcurve.curve.choose.choose_curve`; in_transit, dip: (n_frame,) arrays.
     """
     design = baseline_of(measurements)
-    candidates = pick_candidates(measurements, settings.stars, design)
+    if earlier is None:
+        candidates = pick_candidates(measurements, settings.stars, design)
+    else:
+        candidates = carry_on(earlier.candidates, measurements)
     outside = None if in_transit is None else ~np.asarray(in_transit, dtype=bool)
     good = candidates.target_good
     enough = outside is not None and (outside & good).sum() >= MIN_OUTSIDE

@@ -182,7 +182,7 @@ class LiveNight:
         write_frames_table(self.folder, inventory, target, scene, results)
         try:
             measurements = stack_results(results, scene.recipe)
-            curve, measurements = self._curve.form(measurements, scene, target)
+            curve, measurements = self._curve.form(measurements, scene, target, busy=measured > 0)
         except (FitError, InputError) as error:
             return replace(look, waiting=str(error))
         return replace(look, measurements=measurements, curve=curve)

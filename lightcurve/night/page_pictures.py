@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
-from lightcurve.core.data import Solution, StarRole
+from lightcurve.core.data import Picture, Solution, StarRole
 from lightcurve.core.flags import NO_POINT
 from lightcurve.night.reduced import Night
 from lightcurve.report.page.contents import Json
@@ -22,12 +23,17 @@ def picture_part(night: Night) -> Mapping[str, Json] | None:
     if scene.picture is None:
         return None
     return {
-        **field_sheet(scene.picture),
+        **_sheet_of(scene.picture),
         "file": scene.reference.path.name,
         "radius": night.recipe.radius_px,
         "annulus": [float(radius) for radius in night.measurements.annulus],
         **_directions(scene.solution),
     }
+
+
+@lru_cache(maxsize=4)  # a night that goes on shows the same picture again and again
+def _sheet_of(picture: Picture) -> Mapping[str, Json]:
+    return field_sheet(picture)
 
 
 def _directions(solution: Solution) -> dict[str, Json]:

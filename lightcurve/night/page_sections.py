@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Collection, Iterable
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -124,13 +125,18 @@ def _odd_times(night: Night) -> list[str]:
     return [*night.inventory.warnings, *left_out]
 
 
+@cache  # each is a search of the disk, and a night that goes on tells them again and again
+def _versions() -> tuple[tuple[str, str], ...]:
+    return tuple((name, version(name)) for name in LIBRARIES)
+
+
 def _made_with(night: Night) -> Table:
     """Versions, seed and what went in."""
     scene = night.scene
     rows = [
         ("lightcurve", __version__),
         ("Python", platform.python_version()),
-        *((name, version(name)) for name in LIBRARIES),
+        *_versions(),
         ("seed", str(night.settings.seed)),
         ("frames from", str(night.inventory.folder)),
         ("files found", night.inventory.summary()),

@@ -64,7 +64,9 @@ def leave_out_impossible(
     exposures = _without_still_words([entry.exposure for entry in lights])
     faults = _faults(exposures, target)
     wrong = [k for k, fault in enumerate(faults) if fault]
-    if len(wrong) > max(1, MINORITY * len(lights)) or len(wrong) == len(lights) > 0:
+    if not wrong:
+        return list(lights), {}
+    if len(wrong) > max(1, MINORITY * len(lights)) or len(wrong) == len(lights):
         first = lights[wrong[0]]
         text = f"{faults[wrong[0]]} (so with {len(wrong)} of {len(lights)} light frames)"
         remedy = _remedy(exposures, target, utc_offset_hours or 0.0)

@@ -83,6 +83,7 @@ def _policy(*digests: str, live: bool) -> str:
     return "; ".join([*rules, *(["connect-src 'self'"] if live else [])])
 
 
+@cache  # a night that goes on writes its page again and again
 def _template() -> jinja2.Template:
     import jinja2
 
