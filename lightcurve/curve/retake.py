@@ -27,7 +27,7 @@ from lightcurve.curve.form import (
     sketch_curve,
 )
 
-__all__ = ["apertures_of", "choice_of", "retake", "retake_many", "retake_plainly", "retake_whole"]
+__all__ = ["apertures_of", "choice_of", "retake_many", "retake_plainly", "retake_whole"]
 
 AT_ONCE = 100_000  # measurements: an array of as many stays near the processor
 
