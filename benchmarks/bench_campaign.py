@@ -35,6 +35,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ A_ERROR, TILT_ERROR_DEG = 0.03, 0.4  # of the planet files that the renderer wri
 CURVES = "curves"
 SAME = {"transit at another time": "transit"}
 FITTED = ("mid_time_bjd_tdb", "rp_over_rs", "duration_days")
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

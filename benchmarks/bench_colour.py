@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,9 +19,7 @@ import numpy as np
 
 from lightcurve.core.settings import make_settings
 from lightcurve.night.story import reduce_night
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.support.mosaic import DEC, RA, READ_NOISE, SKY, ColourNight, render_colour_night
+from mosaic import DEC, RA, READ_NOISE, SKY, ColourNight, render_colour_night
 
 PATTERNS = ("GRBG", "RGGB", "BGGR", "GBRG")
 PLANES = {"R": "R", "G": "GG", "B": "B", "grey": "RGGB"}  # letters of four pixels that are taken

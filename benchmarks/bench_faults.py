@@ -21,8 +21,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-
 from fault_clients import CLIENTS, KEYS, Told, ask
 from fault_server import FAULTS, SECRET, FaultServer
 

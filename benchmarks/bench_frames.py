@@ -8,6 +8,7 @@ times what astropy needs to read the frame and turn it into float32 (aim: 8).
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 
@@ -25,6 +26,7 @@ N_STARS, PLAIN_STARS = 100, 7
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     if not DATA.is_dir():
         print("needs the real night beside the checkout: left out")
         return

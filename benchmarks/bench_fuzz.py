@@ -28,8 +28,6 @@ from pathlib import Path
 
 import typer.main
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-
 import odd_frames
 import odd_settings
 from corral import Ran, faults, run_command

@@ -26,7 +26,7 @@ from lightcurve.core.progress import Clock
 from lightcurve.image.locate import positions
 from lightcurve.image.reduced import Reduced
 from lightcurve.image.story import measure_image
-from tests.support.sim_image import (
+from sim_image import (
     Observatory,
     Rendered,
     enclosed_share,

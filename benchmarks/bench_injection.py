@@ -5,7 +5,7 @@ whose parameters are drawn from the priors of the fit; it goes through the choic
 comparison stars and through the transit fit as a real night does. The hard nights of
 tests/support/sim_points.py are tables that go into the fit at once. Run it by
 
-    python benchmarks/bench_injection.py [--nights 200] [--kind white|red|empty|tables|KIND]
+    python -m benchmarks injection [--nights 200] [--kind white|red|empty|tables|KIND]
         [--no-sampling] [--out results.jsonl]
 
 A pull is (found - true) / quoted error. Wanted: white noise, mean under 0.15 and width 0.9 to
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -31,8 +30,6 @@ from lightcurve.transit.fit import fit_points, fit_transit
 from lightcurve.transit.limb_darkening import limb_darkening_prior
 from lightcurve.transit.model import transit_flux
 from lightcurve.transit.problem import make_priors
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from sim_cube import CubeTruth, cube_times, simulate_cube
 from sim_points import KINDS, hard_night
 from sim_points import PLANET as PLANET_OF_TABLES
@@ -131,11 +128,11 @@ def summarise_pulls(nights: list[tuple[TransitFit, np.ndarray, float]]) -> None:
         ("rp_over_rs", lambda theta, _: theta[1]),
         ("duration_days", lambda _, duration: duration),
     ):
-        pulls = []
+        found = []
         for fit, theta, duration in nights:
             p = fit.parameters[name]
-            pulls.append((p.value - truth_of(theta, duration)) / ((p.upper - p.lower) / 2))
-        pulls = np.array(pulls)
+            found.append((p.value - truth_of(theta, duration)) / ((p.upper - p.lower) / 2))
+        pulls = np.array(found)
         far = np.mean(np.abs(pulls) > 3)
         print(
             f"  {name:18s} pull mean {pulls.mean():+.3f}, width {pulls.std():.3f}, "

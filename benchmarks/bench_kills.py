@@ -5,6 +5,7 @@ The tests kill it on each side of every kind of write; here it is each write, an
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import multiprocessing
 import signal
@@ -12,8 +13,6 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from killed import NIGHT, SETTINGS, digests, reduce_until
 from lightcurve.night.story import reduce_night
@@ -33,6 +32,7 @@ class Countdown:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     context = multiprocessing.get_context("forkserver")
     with tempfile.TemporaryDirectory() as name:
         folder, whole, out = (Path(name, place) for place in ("night", "whole", "run"))

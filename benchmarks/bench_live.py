@@ -16,7 +16,6 @@ import argparse
 import logging
 import shlex
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -114,7 +113,6 @@ def watch_night(
 @contextmanager
 def open_page(folder: Path) -> Iterator[Callable[[], int]]:
     """Serve a run folder, open its page, and give what counts the points of its curve."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
     from selenium.common.exceptions import JavascriptException
     from selenium.webdriver.support.ui import WebDriverWait
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from contextlib import closing
 from dataclasses import asdict
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from benchmarks.timing import show
 from lightcurve.report.page.bundle import render_page
 from page_scripts import Scripts
@@ -36,6 +34,7 @@ def weigh(n_frames: int) -> tuple[object, ...]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     head = ("frames", "bytes", "stars to choose from", "first, ms", "warm, ms")
     show("the page, without film and figures", head, [weigh(n) for n in SIZES])
 

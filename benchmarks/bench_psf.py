@@ -10,7 +10,6 @@ part of the frame, bright and faint; the FWHM within 2 %.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,13 +18,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.timing import show
+from field import Cluster, FieldSpec, Rendered, render, shapes, write_catalog, write_frame
 from lightcurve.core.flags import Flag
 from lightcurve.core.progress import Clock
 from lightcurve.image.reduced import Magnitudes, Reduced
 from lightcurve.image.story import measure_image
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-from field import Cluster, FieldSpec, Rendered, render, shapes, write_catalog, write_frame
 from sim_image import offline
 
 SPOILT = int(Flag.SATURATED | Flag.EDGE | Flag.NON_LINEAR | Flag.BAD_PIXEL)

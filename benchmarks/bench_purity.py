@@ -11,7 +11,6 @@ place, the share of stars found and the share of good sources that are something
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +18,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 import field_defects as defects
 from field import (
     Cluster,
@@ -84,7 +82,8 @@ def trial(folder: Path, seed: int) -> Trial:
     stars = place_stars(spec, rng)
     light = draw(spec, stars, sky_electrons(spec))
     n = 60
-    galaxies = Stars(*rng.uniform(30, 970, (2, n)), 10 ** rng.uniform(3.5, 5.3, n), np.zeros(n))
+    x, y = rng.uniform(30, 970, (2, n))
+    galaxies = Stars(x, y, 10 ** rng.uniform(3.5, 5.3, n), np.zeros(n))
     size = np.maximum(rng.uniform(0.3, 1.0, n) * fwhm, 0.8) * (galaxies.flux / 2e4) ** 0.25
     defects.add_galaxies(spec, light, galaxies, size, rng)
     defects.add_spikes(spec, light, stars.only(stars.flux * spec.gain > TOP_E), 0.004)

@@ -11,6 +11,7 @@ program anew.
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -47,6 +48,7 @@ COMMANDS = {
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     if not DATA.is_dir():
         print("needs the real night beside the checkout: left out")
         return

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,8 +20,6 @@ import numpy as np
 from lightcurve.core.settings import Settings
 from lightcurve.season.story import Season, join_season
 from lightcurve.transit.variation import Variation
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from sim_season import PLANET, planet_file, write_curve
 
 TELESCOPES = {"V": (0.0012, 120.0), "Rc": (0.0025, 90.0), "ip": (0.0018, 180.0)}

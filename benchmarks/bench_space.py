@@ -7,7 +7,6 @@ and fitted as `fit` does. Run it by ``python -m benchmarks space --seeds 10``.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from lightcurve.core.settings import Settings
 from lightcurve.night.fit_table import Known, fit_light_curve
 from lightcurve.tables.light_curves import read_curve
 from lightcurve.transit.search import search_transits
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from space_files import observe, planet_of, write_light_curve, write_pixels
 
 PLAIN = Settings.model_validate({"fit": {"sample": False}})

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.timing import show
+from dithered import Dithered, render, stars_image
 from lightcurve.core.progress import Clock, silent
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import Settings, StackSettings, make_settings
@@ -37,7 +38,6 @@ from lightcurve.stack.combine import combine
 from lightcurve.stack.products import Ready, Stacked, gather
 from lightcurve.stack.story import lay_frames, resample, scale_of, stack_folder
 from lightcurve.stack.take import light_file
-from tests.support.dithered import Dithered, render, stars_image
 
 RADIUS = 3.0
 N_CIRCLES = 4000

@@ -19,7 +19,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from lightcurve.core.settings import make_settings
 from lightcurve.survey.story import Survey, look_at_survey, reduce_survey
 from lightcurve.tables.survey_index import State

@@ -13,8 +13,6 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-
 from foreign_tables import all_cases
 from odd_tables import judge, outcome
 

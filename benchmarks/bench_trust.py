@@ -33,8 +33,6 @@ from lightcurve.transit.inject import (
 )
 from lightcurve.transit.model import TransitModel
 from lightcurve.trust.rates import Width, fit_detection, measure_width, share_of
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from sim_season import PLANET
 
 FILTER, MARK = "Rc", "<!-- rates -->"

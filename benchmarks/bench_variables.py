@@ -11,10 +11,8 @@ each star; four of eighty vary.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -22,8 +20,6 @@ from lightcurve.core.errors import LightcurveError
 from lightcurve.variables.minima import find_minima
 from lightcurve.variables.period import find_period
 from lightcurve.variables.search import search_field
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from sim_field import field_times, simulate_field
 from sim_variable import contact, eclipses, nights, wave
 

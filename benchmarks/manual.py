@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 import tomllib
@@ -113,8 +114,13 @@ def _first_cells(rows: str) -> set[str]:
     return {row.split("|")[1].strip() for row in rows.splitlines()}
 
 
-if __name__ == "__main__":
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for path, text in pages().items():
         if path.read_text() != text:
             path.write_text(text)
             print(f"{path.relative_to(ROOT)} written")
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ where it is on the PATH.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shutil
@@ -42,6 +43,7 @@ LOADED_MS = 8000  # for the charts to be drawn
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     STATIC.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder:
         demo, _ = run_demo(Path(folder) / "demo", progress=bar)

@@ -9,6 +9,7 @@ versions and checksums are left out. Ends with 1 where a number differs.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import re
@@ -30,7 +31,11 @@ TABLES = {".csv", ".tbl", ".ecsv", ".txt"}
 
 
 def main() -> int:
-    before, after = map(Path, sys.argv[1:3])
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("before", "after"):
+        parser.add_argument(name, type=Path, metavar=name.upper())
+    wanted = parser.parse_args()
+    before, after = wanted.before, wanted.after
     count = {"values": 0, "files": 0}
     differences = []
     for path in sorted(p for p in before.rglob("*") if p.is_file() and p.name != "made_of.txt"):

@@ -5,11 +5,9 @@ python -m benchmarks.screenshots RUN/report.html FOLDER
 
 from __future__ import annotations
 
+import argparse
 import base64
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from browser import choose_theme, complaints, open_browser, open_page, resize, screenshot
 
@@ -35,5 +33,13 @@ def take_pictures(page: Path, folder: Path) -> list[Path]:
     return taken
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("page", type=Path)
+    parser.add_argument("folder", type=Path)
+    wanted = parser.parse_args()
+    take_pictures(wanted.page.resolve(), wanted.folder)
+
+
 if __name__ == "__main__":
-    take_pictures(Path(sys.argv[1]).resolve(), Path(sys.argv[2]))
+    main()

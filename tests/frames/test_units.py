@@ -9,7 +9,7 @@ from astropy.io import fits
 from lightcurve.core.errors import FrameError
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.detect import detect
-from tests.support.sim import simulated_stars_image
+from sim import simulated_stars_image
 
 GAIN, SECONDS = 1.6, 20.0
 

@@ -8,7 +8,7 @@ import pytest
 from lightcurve.core.data import Colour
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.settings import make_settings
-from tests.support.mosaic import DEC, RA, SKY, render_colour_night
+from mosaic import DEC, RA, SKY, render_colour_night
 from undrawn import reduce_night
 
 DEPTH = 0.02

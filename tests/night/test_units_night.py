@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from lightcurve.core.settings import make_settings
-from tests.support.renderer import NightSpec, render_night
+from renderer import NightSpec, render_night
 from undrawn import reduce_night
 
 

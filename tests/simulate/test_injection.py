@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import bench_injection as bench
 from lightcurve.core.settings import FitSettings
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def bench():
-    path = ROOT / "benchmarks" / "bench_injection.py"
-    spec = importlib.util.spec_from_file_location("bench_injection", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("kind", ["white", "red"])
-def test_transits_are_recovered_in_any_weather(bench, kind, tmp_path):
+def test_transits_are_recovered_in_any_weather(kind, tmp_path):
     how = FitSettings(sample=False)
     pulls, found = [], 0
     for seed in range(len(bench.WEATHER)):
@@ -47,7 +35,7 @@ def test_transits_are_recovered_in_any_weather(bench, kind, tmp_path):
     assert [row["seed"] for row in kept] == list(range(len(bench.WEATHER)))
 
 
-def test_nights_without_a_transit_show_none(bench):
+def test_nights_without_a_transit_show_none():
     how = FitSettings(sample=False)
     for seed in range(len(bench.WEATHER)):
         fit, _, _ = bench.one_night(seed, "empty", how)
