@@ -212,11 +212,12 @@ def _mend_and_centre(
     about = _about(boxes, offset[0], offset[1], centring.radius)
     stars = Stars(at.column, at.row, offset, level, at.sky_std, about)
     mended = mend(holes, pixels, bad, stars, radii, gain)
-    mended.holes.into_boxes(boxes, at.column, at.row)
-    some = np.unique(holes.star)
-    offset[:, some], centred[some] = centring.centre(
-        boxes[some], at.given[:, some], faint[some], sigma
-    )
+    if mended.holes is not holes:  # of another light
+        mended.holes.into_boxes(boxes, at.column, at.row)
+        some = np.unique(holes.star)
+        offset[:, some], centred[some] = centring.centre(
+            boxes[some], at.given[:, some], faint[some], sigma
+        )
     return _Centred(*mended.holes.into_image(pixels, bad, at.sky), offset, centred, mended)
 
 

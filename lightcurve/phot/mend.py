@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -142,14 +143,21 @@ class _Seen:
         return self.dx - centre[0][:, None], self.dy - centre[1][:, None]
 
 
+@lru_cache(maxsize=64)
+def _drawn(radius: float, at_most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw offsets dx, dy within a radius, those that `_look` takes; nobody writes to them."""
+    dx, dy = annulus_offsets(0.0, radius)
+    if dx.size <= at_most:
+        return dx, dy
+    order, near = np.argsort(np.hypot(dx, dy), kind="stable"), at_most // 2
+    far = np.random.default_rng(0).permutation(order[near:])[: at_most - near]
+    drawn = np.concatenate([order[:near], far])
+    return dx[drawn], dy[drawn]
+
+
 def _look(pixels: np.ndarray, bad: np.ndarray, stars: Stars, radius: float, at_most: int) -> _Seen:
     """Take pixels within a radius of stars; of too many those near, and as many others by lot."""
-    dx, dy = annulus_offsets(0.0, radius)
-    if dx.size > at_most:
-        order, near = np.argsort(np.hypot(dx, dy), kind="stable"), at_most // 2
-        far = np.random.default_rng(0).permutation(order[near:])[: at_most - near]
-        drawn = np.concatenate([order[:near], far])
-        dx, dy = dx[drawn], dy[drawn]
+    dx, dy = _drawn(radius, at_most)
     light = take_offsets(pixels, stars.column, stars.row, (dx, dy)) - stars.sky[:, None]
     bits = take_offsets(bad, stars.column, stars.row, (dx, dy))
     good = np.isfinite(light) & (bits == 0)
@@ -163,11 +171,11 @@ def mend(
     """Fill holes with the light that the profile has there; radii: (n_radius,) of the sums."""
     touched, star = np.unique(holes.star, return_inverse=True)
     some, main = stars.of(touched), float(radii[len(radii) // 2])
+    inside, _ = _inside(holes, star, some, radii)
     profile = None
-    if not _is_little(holes, stars, radii, gain):
+    if not _is_little(holes, inside, some, radii, gain):
         profile = _profile(pixels, bad, stars, radii[-1] + NEAR, main, gain)
     if profile is None:
-        inside, _ = _inside(holes, star, some, radii)
         found = (UNTOLD * inside.sum(np.abs(holes.light)[:, None])[..., 0]) ** 2
     else:
         seen = _look(pixels, bad, some, main, STAR_PIXELS)
@@ -185,13 +193,14 @@ def mend(
     return Mended(holes, variance)
 
 
-def _is_little(holes: Holes, stars: Stars, radii: np.ndarray, gain: float) -> bool:
-    """Tell whether no hole's light counts beside the noise of the narrowest sum that holds it."""
-    its = stars.of(holes.star)
-    u, v = holes.x - its.column - its.centre[0], holes.y - its.row - its.centre[1]
-    radius = np.clip(np.hypot(u, v) - 0.5, radii[0], radii[-1])
-    variance = np.maximum(its.flux, 0) / gain + np.pi * radius**2 * its.sky_std**2
-    return bool((np.abs(holes.light) <= LITTLE * np.sqrt(variance)).all())
+def _is_little(
+    holes: Holes, inside: _Inside, stars: Stars, radii: np.ndarray, gain: float
+) -> bool:
+    """Tell whether the light of no hole counts beside the noise of any sum of its star (n,)."""
+    variance = np.maximum(stars.flux, 0)[:, None] / gain
+    noise = np.sqrt(variance + np.pi * radii**2 * stars.sky_std[:, None] ** 2)
+    light = inside.part * np.abs(holes.light)[:, None]
+    return bool((light <= LITTLE * noise[inside.star]).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

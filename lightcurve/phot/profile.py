@@ -113,7 +113,7 @@ def fit_profile(
     """Fit pixels (n,) of stars: light above the sky, its variance, offsets, flux of the star."""
     t = _knot(np.hypot(u, v))
     n_knots = max(int(np.ceil(t.max())) + 2, SPAN)
-    order = np.argsort(_first_knot(t, n_knots), kind="stable")
+    order = np.argsort(_first_knot(t, n_knots).astype(np.int16), kind="stable")  # by counting
     t, light, variance, u, v, flux = (one[order] for one in (t, light, variance, u, v, flux))
     first = _first_knot(t, n_knots)
     ends = np.searchsorted(first, np.arange(n_knots - SPAN + 2)).tolist()
