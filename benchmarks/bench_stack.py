@@ -31,8 +31,8 @@ from lightcurve.core.progress import Clock, silent
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import Settings, StackSettings, make_settings
 from lightcurve.frames.inventory import take_inventory
-from lightcurve.phot.aperture import circle_sums
 from lightcurve.phot.background import measure_background
+from lightcurve.phot.circles import circle_sums
 from lightcurve.stack.clip import find_middle
 from lightcurve.stack.combine import combine
 from lightcurve.stack.products import Ready, Stacked, gather

@@ -5,6 +5,7 @@ __all__ = [
     "background",
     "beside",
     "centroid",
+    "circles",
     "cutouts",
     "depth",
     "detect",

@@ -10,6 +10,7 @@ from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.data import StarPhotometry
 from lightcurve.core.flags import Flag
 from lightcurve.phot.centroid import peak_width
+from lightcurve.phot.circles import circle_sums
 from lightcurve.phot.cutouts import (
     annulus_offsets,
     aperture_flags,
@@ -26,7 +27,7 @@ from lightcurve.phot.noise import NoiseModel, flux_error
 from lightcurve.phot.seeing import axis_ratio, binned_profile, ellipse, moments, profile_fwhm
 from lightcurve.phot.sky import clipped_sky
 
-__all__ = ["Part", "box_half", "circle_sums", "measure_stars"]
+__all__ = ["Part", "box_half", "measure_stars"]
 
 MIN_SKY_PIXELS = 20
 LEAST_GRAINS = 5  # on either side of a star's middle
@@ -304,17 +305,6 @@ def _about(boxes: np.ndarray, dx: np.ndarray, dy: np.ndarray, radius: float) -> 
     u, v = offset - dx[:, None], offset - dy[:, None]
     inside = u[:, None, :] ** 2 + v[:, :, None] ** 2 <= radius**2
     return np.nansum(np.where(inside, boxes, 0.0), axis=(1, 2))
-
-
-def circle_sums(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Sum the pixels weighted by their exact overlap with each circle.
-
-    pixels: (ny, nx) float32 array; x, y: (n,) float arrays, and radii: (n_radius,), pixels.
-    Returns (n, n_radius) float array; what lies off the image does not count.
-    """
-    import sep
-
-    return np.stack([sep.sum_circle(pixels, x, y, r, subpix=0)[0] for r in radii], axis=1)
 
 
 def second_moments(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.core.robust import robust_scatter
-from lightcurve.phot.aperture import MIN_SKY_PIXELS, circle_sums, measure_stars
+from lightcurve.phot.aperture import MIN_SKY_PIXELS, measure_stars
 from lightcurve.phot.background import Background
+from lightcurve.phot.circles import circle_sums
 from lightcurve.phot.cutouts import annulus_offsets, gather, take_offsets
 from lightcurve.phot.finder import find_sources
 from lightcurve.phot.noise import NoiseModel

@@ -193,9 +193,7 @@ def mend(
     return Mended(holes, variance)
 
 
-def _is_little(
-    holes: Holes, inside: _Inside, stars: Stars, radii: np.ndarray, gain: float
-) -> bool:
+def _is_little(holes: Holes, inside: _Inside, stars: Stars, radii: np.ndarray, gain: float) -> bool:
     """Tell whether the light of no hole counts beside the noise of any sum of its star (n,)."""
     variance = np.maximum(stars.flux, 0)[:, None] / gain
     noise = np.sqrt(variance + np.pi * radii**2 * stars.sky_std[:, None] ** 2)

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lightcurve.phot.aperture import circle_sums
+from lightcurve.phot.circles import circle_sums
 from lightcurve.phot.cutouts import add_squares
 from lightcurve.phot.moffat import core_of
 from lightcurve.phot.surface import Box, Surface, n_terms, polynomial

@@ -12,8 +12,8 @@ from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
-from lightcurve.phot.aperture import circle_sums
 from lightcurve.phot.background import measure_background
+from lightcurve.phot.circles import circle_sums
 from lightcurve.stack.kernel import Kernel, fit_kernel, read_star
 from lightcurve.stack.pictures import smoothed
 

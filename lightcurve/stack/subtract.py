@@ -24,8 +24,9 @@ from lightcurve.frames.cards import printable
 from lightcurve.image.batch import each_frame
 from lightcurve.image.reduced import Reduced, summarise
 from lightcurve.image.story import measure_image
-from lightcurve.phot.aperture import circle_sums, measure_stars
+from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.background import measure_background
+from lightcurve.phot.circles import circle_sums
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.phot.zero_point import apply_zero_point, instrumental
 from lightcurve.report.difference import save_difference

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lightcurve.phot.aperture import circle_sums
+from lightcurve.phot.circles import circle_sums
 from lightcurve.phot.sparse import SparseImage
 
 RADII = np.array([2.0, 4.5, 7.0])

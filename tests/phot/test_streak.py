@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lightcurve.phot.aperture import circle_sums
+from lightcurve.phot.circles import circle_sums
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.phot.streak import Trail, trail_light
 from lightcurve.simulate.render import render_stars
