@@ -18,7 +18,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.phot.background import SmoothSky, measure_sky, subtract_sky
 from lightcurve.phot.centroid import peak_width, windowed_centroid
-from lightcurve.phot.cutouts import gather
+from lightcurve.phot.cutouts import gather, square_offsets, take_offsets
 from lightcurve.phot.grains import (
     AROUND_PX,
     GRAINS,
@@ -44,6 +44,8 @@ Peaks = tuple[np.ndarray, np.ndarray, np.ndarray]
 BRIGHT_SIGMAS = (30.0, 6.0)
 SPARE = 3  # so many bright pixels are followed for each star wanted: some lead to the same star
 HALF_BOX = 5
+CROSS = np.array([0, -1, 1, 0, 0]), np.array([0, 0, 0, -1, 1])  # dx, dy: a pixel and those beside
+FULL = 0.95  # of saturation: such a pixel may be a flat top
 SPIKE_SIGMA = 3.0  # noise beside a peak that is allowed for: faint stars are no spikes
 SINGLE_SIGMA, BESIDE_PX = 5.0, 2.8  # of a pixel's noise; 2 sqrt(2): from the middle of 4 pixels
 NARROWEST_SIGMA = 0.4  # px; a narrower kernel is a single pixel
@@ -66,14 +68,31 @@ class Light:
     sky: SmoothSky
     grain: int = 1
 
-    def around(self, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
-        """Cut squares (n, 2 half + 1, 2 half + 1) around stars, less the sky under each, ADU.
+    def at(self, x: np.ndarray, y: np.ndarray, offsets: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Pick the pixels (m, n) at the same offsets dx, dy (m,) from stars (n,), less the sky, ADU.
 
-        0 in bad pixels other than saturated ones, NaN outside the frame.
+        0 in bad pixels other than saturated ones, NaN outside the frame. A row for each offset: so
+        what is done to all stars is done to one stretch of memory.
         """
-        light = gather(self.pixels, x, y, half) - self.sky.at(x, y)[:, None, None]
-        light[unusable(gather(self.bad, x, y, half))] = 0.0
+        ny, nx = self.pixels.shape
+        dx, dy = (offset[:, None] for offset in offsets)
+        place = (y * nx + x) + (dy * nx + dx)
+        light = self.pixels.ravel().take(place, mode="clip") - self.sky.at(x, y)
+        light[unusable(self.bad.ravel().take(place, mode="clip"))] = 0.0
+        reach = int(offsets[0].max())
+        cut = np.flatnonzero(
+            (np.minimum(x, y) < reach) | (x >= nx - reach) | (y >= ny - reach)
+        )
+        if cut.size:  # what was picked over an edge came from another row
+            column, row = x[cut] + dx, y[cut] + dy
+            inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
+            light[:, cut] = np.where(inside, light[:, cut], np.nan)
         return light
+
+    def around(self, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
+        """Cut squares (2 half + 1, 2 half + 1, n) around stars as `at` does."""
+        side = 2 * half + 1
+        return self.at(x, y, square_offsets(half)).reshape(side, side, len(x))
 
     def whole(self) -> np.ndarray:
         """All of the frame, less the sky, ADU; 0 in bad pixels other than saturated ones."""
@@ -152,7 +171,7 @@ def _find(
 def _compactness(light: Light, peaks: Peaks) -> float:
     """Tell how far the brightest peaks are whole stars, and not pieces of something wider."""
     y, x = (place[:JUDGED] for place in peaks[:2])
-    share = share_within(light.around(x, y, AROUND_PX), light.sky.rms)
+    share = share_within(np.moveaxis(light.around(x, y, AROUND_PX), 2, 0), light.sky.rms)
     share = share[np.isfinite(share)]
     return float(np.median(share)) if share.size else 0.0
 
@@ -203,7 +222,7 @@ def bright_maxima(light: Light, threshold: float) -> Peaks:
     for rows, above, below in sky.bands():
         band = np.flatnonzero(pixels[rows] > np.minimum(above, below) + np.float32(threshold))
         found.append(band + rows.start * nx)
-    y, x = np.divmod(_topped(pixels, np.concatenate(found)), nx)
+    y, x = _topped(pixels, np.concatenate(found))
     height = pixels[y, x] - sky.at(x, y)
     high = (height > threshold) & ~unusable(light.bad[y, x])
     return y[high], x[high], height[high]
@@ -256,21 +275,22 @@ def local_maxima(smooth: np.ndarray, threshold: float) -> tuple[np.ndarray, np.n
 
     Of equal neighbours the first is taken.
     """
-    return np.divmod(_topped(smooth, np.flatnonzero(smooth > threshold)), smooth.shape[1])
+    return _topped(smooth, np.flatnonzero(smooth > threshold))
 
 
-def _topped(image: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Keep those places, numbered in reading order, that no neighbour tops."""
+def _topped(image: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of those places, numbered in reading order, that no neighbour tops."""
     ny, nx = image.shape
     flat = image.ravel()
-    column = place % nx
-    inside = (column > 0) & (column < nx - 1) & (place >= nx) & (place < (ny - 1) * nx)
-    place = place[inside]
+    value = flat.take(place)
     for step in (-1, 1, -nx, nx, -nx - 1, -nx + 1, nx - 1, nx + 1):
-        value, neighbour = flat[place], flat[place + step]
+        neighbour = flat.take(place + step, mode="clip")
         # Of two equal neighbours the first in reading order is the peak; NaN tops nothing.
-        place = place[~(neighbour >= value if step < 0 else neighbour > value)]
-    return place
+        stays = ~(neighbour >= value if step < 0 else neighbour > value)
+        place, value = place[stays], value[stays]
+    y, x = np.divmod(place, nx)
+    inside = (x > 0) & (x < nx - 1) & (y > 0) & (y < ny - 1)
+    return y[inside], x[inside]
 
 
 def _climb(light: Light, y: np.ndarray, x: np.ndarray) -> Peaks:
@@ -281,14 +301,12 @@ def _climb(light: Light, y: np.ndarray, x: np.ndarray) -> Peaks:
     for _ in range(MAX_STEPS):
         inside = (np.minimum(x, y) >= HALF_KERNEL) & (x < nx - HALF_KERNEL) & (y < ny - HALF_KERNEL)
         y, x = y[inside], x[inside]
-        smooth = _filtered(light.around(x, y, 2 * HALF_KERNEL))
-        smooth = smooth.reshape(len(x), side**2)
-        best = smooth.argmax(axis=1)
-        dy, dx = best // side - HALF_KERNEL, best % side - HALF_KERNEL
-        y, x = y + dy, x + dx
-        there = np.maximum(abs(dy), abs(dx)) < HALF_KERNEL
+        smooth = _filtered(light.around(x, y, 2 * HALF_KERNEL)).reshape(side**2, len(x))
+        dy, dx = np.divmod(smooth.argmax(axis=0), side)
+        y, x = y + dy - HALF_KERNEL, x + dx - HALF_KERNEL
+        there = (dy % (side - 1) > 0) & (dx % (side - 1) > 0)  # not on the squares' rim
         peaks.append((y * nx + x)[there])
-        heights.append(smooth.max(axis=1)[there])
+        heights.append(smooth.max(axis=0)[there])
         y, x = y[~there], x[~there]
         if not len(y):
             break
@@ -297,10 +315,10 @@ def _climb(light: Light, y: np.ndarray, x: np.ndarray) -> Peaks:
 
 
 def _filtered(boxes: np.ndarray) -> np.ndarray:
-    """Filter boxes, leaving a rim of two pixels off; -inf where a pixel is missing."""
+    """Filter boxes (m, m, n), leaving a rim of two pixels off; -inf where a pixel is missing."""
     for _ in range(2):
+        boxes = boxes[:-2] + boxes[1:-1] + boxes[2:]
         boxes = boxes[:, :-2] + boxes[:, 1:-1] + boxes[:, 2:]
-        boxes = boxes[:, :, :-2] + boxes[:, :, 1:-1] + boxes[:, :, 2:]
     return np.where(np.isfinite(boxes), boxes, -np.inf)
 
 
@@ -326,7 +344,7 @@ def single_pixels(
     y, x = y[bright], x[bright]
     # Half of what a star between four pixels has on the second lowest of those beside its highest.
     share = 0.5 * 2 ** -((BESIDE_PX / fwhm) ** 2)
-    box = gather(light, x, y, 2) / rms[y, x, None, None]
+    box = np.moveaxis(gather(light, x, y, 2), 0, 2) / rms[y, x]
     alone = spikes(box, SPIKE_SIGMA, max(MIN_NEIGHBOUR, share))[0]
     # Of stars sharper than a pixel the bright ones show that there is light beside the peak.
     alone &= spikes(box, share=share)[0]
@@ -338,19 +356,24 @@ def spikes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tell single bright pixels (hot, cosmic rays) from stars by the light beside the peak.
 
-    box : (n, 5, 5), the peak within the middle 3 x 3; `noise` of a pixel beside it is allowed for;
+    box : (5, 5, n), the peak within the middle 3 x 3; `noise` of a pixel beside it is allowed for;
     share: of the peak, that a star has beside it.
     Returns whether each is a spike, and its highest pixel: (n,) arrays.
     """
-    rows = np.arange(len(box))
-    highest = box[:, 1:4, 1:4].reshape(-1, 9).argmax(axis=1)
-    py, px = 1 + highest // 3, 1 + highest % 3
-    peak = box[rows, py, px]
-    beside = np.sort(
-        [box[rows, py + dy, px + dx] for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1))], axis=0
-    )
-    # The second lowest of four: a bad column lights up two opposite neighbours, a star three.
-    return beside[1] < share * peak - noise, peak
+    side, star = len(box), np.arange(box.shape[2])
+    middle = box[1:-1, 1:-1].reshape((side - 2) ** 2, len(star))
+    y, x = np.divmod(middle.argmax(axis=0), side - 2)
+    place = ((y + 1) * side + x + 1) * len(star) + star
+    steps = (step * len(star) for step in (-side, side, -1, 1))
+    around = [box.ravel().take(place + step) for step in steps]
+    peak = middle.max(axis=0)
+    return _second_lowest(*around) < share * peak - noise, peak
+
+
+def _second_lowest(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """Of four neighbours of a pixel: a bad column lights up two opposite ones, a star three."""
+    lower = np.maximum(np.minimum(a, b), np.minimum(c, d))
+    return np.minimum(lower, np.minimum(np.maximum(a, b), np.maximum(c, d)))
 
 
 def _stars(light: Light, lowest: float, wanted: int, full: float | None) -> Peaks:
@@ -361,38 +384,54 @@ def _stars(light: Light, lowest: float, wanted: int, full: float | None) -> Peak
         maxima = bright_maxima(light, max(sigma * light.sky.rms, lowest))
         if len(maxima[0]) < wanted:
             continue
-        maxima = _without_spikes(light, maxima, full)
+        maxima = _without_lone(light, maxima, full)
         stars = _without_spikes(light, follow(light, maxima, lowest, SPARE * wanted), full)
         if len(stars[0]) >= wanted:
             return stars
     return _without_spikes(light, all_peaks(light, lowest), full)
 
 
+def _without_lone(light: Light, maxima: Peaks, full: float | None) -> Peaks:
+    """Leave out pixels, higher than all about them, that are spikes: there may be many of these."""
+    if light.grain > 1:
+        return _without_spikes(light, maxima, full)
+    y, x, _ = maxima
+    peak, *around = light.at(x, y, CROSS)
+    star = _second_lowest(*around) >= MIN_NEIGHBOUR * peak
+    if full is not None:
+        star |= peak >= FULL * full
+    return _only(maxima, star)
+
+
 def _without_spikes(light: Light, peaks: Peaks, full: float | None) -> Peaks:
     y, x, _ = peaks
     box = light.around(x, y, 2)
-    star = ~(_is_spike(box, full) if light.grain == 1 else _is_alone(box))
-    return tuple(values[star] for values in peaks)
+    return _only(peaks, ~(_is_spike(box, full) if light.grain == 1 else _is_alone(box)))
+
+
+def _only(peaks: Peaks, kept: np.ndarray) -> Peaks:
+    y, x, height = peaks
+    return y[kept], x[kept], height[kept]
 
 
 def _is_spike(box: np.ndarray, full: float | None) -> np.ndarray:
-    """Tell spikes from stars in boxes five pixels wide; over the frame's edge are no stars."""
+    """Tell spikes from stars in boxes (5, 5, n); over the frame's edge are no stars."""
     spike, peak = spikes(box)
     spike |= peak <= 0
     if full is not None:
-        spike &= peak < 0.95 * full
-    return spike | np.isnan(box).any(axis=(1, 2))
+        spike &= peak < FULL * full
+    return spike | np.isnan(box).any(axis=(0, 1))
 
 
 def _is_alone(box: np.ndarray) -> np.ndarray:
     """Tell hot pixels and columns where pixels are averaged: all light is in the peak's own lines.
 
-    Beside the brightest square of a ring may be the dark of its hole.
+    Beside the brightest square of a ring may be the dark of its hole. box: (m, m, n).
     """
-    rows, side = np.arange(len(box)), box.shape[2]
-    y, x = np.divmod(box.reshape(len(box), side**2).argmax(axis=1), side)
-    highest, total = box[rows, y, x], box.sum(axis=(1, 2))
-    beside = total - box[rows, y].sum(axis=1) - box[rows, :, x].sum(axis=1) + highest
+    side, star = len(box), np.arange(box.shape[2])
+    y, x = np.divmod(box.reshape(side**2, len(star)).argmax(axis=0), side)
+    highest = box[y, x, star]
+    beside = box.sum(axis=(0, 1)) - box.sum(axis=1)[y, star] - box.sum(axis=0)[x, star] + highest
     return ~(beside > NEARBY * highest)
 
 
@@ -403,19 +442,20 @@ def _describe(light: Light, y: np.ndarray, x: np.ndarray) -> Detections:
         none = np.zeros(0)
         return Detections(none, none, none, none, none, sky.level, sky.rms)
     box = light.around(x, y, HALF_BOX)
+    star = np.moveaxis(box, 2, 0)
     none = np.zeros(len(x))
-    width = peak_width(box) if grain == 1 else half_light_diameter(box, none, none) / FWHM_PER_SIGMA
+    width = peak_width(star) if grain == 1 else half_light_diameter(star, none, none) / FWHM_PER_SIGMA
     sigma = float(np.nanmedian(width))
-    dx, dy = windowed_centroid(box, max(sigma, 0.8), iterations=QUICK)
-    offset = np.arange(-HALF_BOX, HALF_BOX + 1)
-    u, v = offset - dx[:, None], offset - dy[:, None]
-    inside = np.where(u[:, None] ** 2 + v[:, :, None] ** 2 < HALF_BOX**2, box, 0.0)
+    dx, dy = windowed_centroid(star, max(sigma, 0.8), iterations=QUICK)
+    offset = np.arange(-HALF_BOX, HALF_BOX + 1, dtype=np.float32)[:, None]
+    u, v = (offset - d.astype(np.float32) for d in (dx, dy))
+    inside = np.where(u**2 + (v**2)[:, None] < HALF_BOX**2, box, np.float32(0))
     # In coarse grains many stars are this near to an edge: what is there of them must do.
-    flux = inside.sum(axis=(1, 2)) if grain == 1 else np.nansum(inside, axis=(1, 2))
-    peak = np.nanmax(gather(light.pixels, x, y, 1), axis=(1, 2))
+    flux = inside.sum(axis=(0, 1)) if grain == 1 else np.nansum(inside, axis=(0, 1))
+    peak = np.fmax.reduce(take_offsets(light.pixels, x, y, square_offsets(1)), axis=1)
     order = np.argsort(-flux, kind="stable")
     order = order[flux[order] > 0]
-    fwhm = FWHM_PER_SIGMA * width if grain == 1 else half_light_diameter(box, dx, dy)
+    fwhm = FWHM_PER_SIGMA * width if grain == 1 else half_light_diameter(star, dx, dy)
     order = order[_first_at_place((x + dx)[order], (y + dy)[order])]
     return Detections(
         (x + dx)[order],
@@ -449,7 +489,7 @@ def filtered_peaks(
     smooth = smoothed_by(scaled, sigma, 3.0)
     threshold = threshold_sigma * kernel_norm(sigma)
     y, x = local_maxima(smooth, threshold)
-    keep = ~spikes(gather(scaled, x, y, 2), SPIKE_SIGMA)[0]
+    keep = ~spikes(np.moveaxis(gather(scaled, x, y, 2), 0, 2), SPIKE_SIGMA)[0]
     y, x = y[keep], x[keep]
     order = np.argsort(-smooth[y, x], kind="stable")
     y, x = y[order], x[order]
