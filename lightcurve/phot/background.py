@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -76,8 +77,15 @@ def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
     middle = float(np.median(mesh.level[mesh.known])) if mesh.known.any() else 0.0
     rms = float(np.median(mesh.rms[mesh.known])) if mesh.known.any() else 0.0
     level = smoothed(np.where(mesh.known, mesh.level, middle))
-    lines = np.stack([np.interp(np.arange(nx), mesh.columns, row) for row in level])
+    lines = level @ _between(tuple(mesh.columns.tolist()), nx)
     return SmoothSky(lines.astype(np.float32), mesh.rows, ny, middle, rms)
+
+
+@lru_cache(maxsize=8)  # the same for all frames of a night
+def _between(middles: tuple[float, ...], length: int) -> np.ndarray:
+    """Weights (m, length) of straight lines between values at middles (m,), pixels."""
+    each = np.eye(len(middles))
+    return np.stack([np.interp(np.arange(length), middles, one) for one in each])
 
 
 def subtract_sky(
@@ -157,9 +165,13 @@ def smoothed(mesh: np.ndarray) -> np.ndarray:
     Beyond the edges a slope goes on, so that those cells keep it: as they are repeated the corner
     of a steep sky would have the level of the cell beside it.
     """
-    padded = np.pad(mesh, 1, mode="reflect", reflect_type="odd")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
-    return np.partition(windows.reshape(*mesh.shape, 9), 4, axis=2)[:, :, 4]
+    (my, mx), padded = mesh.shape, mesh
+    for _ in range(2):
+        inner = padded[[min(1, len(padded) - 1), max(len(padded) - 2, 0)]]
+        low, high = 2 * padded[[0, -1]] - inner
+        padded = np.vstack([low, padded, high]).T
+    nine = [padded[j : my + j, i : mx + i] for j in range(3) for i in range(3)]
+    return np.partition(nine, 4, axis=0)[4]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

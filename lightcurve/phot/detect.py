@@ -16,6 +16,7 @@ from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.data import Detections
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
+from lightcurve.core.robust import known_median
 from lightcurve.phot.background import SmoothSky, measure_sky, subtract_sky
 from lightcurve.phot.centroid import peak_width, windowed_centroid
 from lightcurve.phot.cutouts import gather, square_offsets, take_offsets
@@ -63,13 +64,13 @@ QUICK = 5  # steps to a centroid: those that need more are blends, and no help t
 class Light:
     """A frame, maybe in coarser grains, and the sky to be taken off it."""
 
-    pixels: np.ndarray  # (ny, nx), ADU
+    pixels: np.ndarray  # (ny, nx), ADU, row by row in memory, as `bad` is
     bad: np.ndarray  # (ny, nx) uint8, `PixelFlag` bits
     sky: SmoothSky
     grain: int = 1
 
     def at(self, x: np.ndarray, y: np.ndarray, offsets: tuple[np.ndarray, ...]) -> np.ndarray:
-        """Pick the pixels (m, n) at the same offsets dx, dy (m,) from stars (n,), less the sky, ADU.
+        """Pick the pixels (m, n) at offsets dx, dy (m,) from stars (n,), less their sky, ADU.
 
         0 in bad pixels other than saturated ones, NaN outside the frame. A row for each offset: so
         what is done to all stars is done to one stretch of memory.
@@ -78,11 +79,11 @@ class Light:
         dx, dy = (offset[:, None] for offset in offsets)
         place = (y * nx + x) + (dy * nx + dx)
         light = self.pixels.ravel().take(place, mode="clip") - self.sky.at(x, y)
-        light[unusable(self.bad.ravel().take(place, mode="clip"))] = 0.0
+        spoilt = unusable(self.bad.ravel().take(place, mode="clip"))
+        if spoilt.any():
+            light[spoilt] = 0.0
         reach = int(offsets[0].max())
-        cut = np.flatnonzero(
-            (np.minimum(x, y) < reach) | (x >= nx - reach) | (y >= ny - reach)
-        )
+        cut = np.flatnonzero((np.minimum(x, y) < reach) | (x >= nx - reach) | (y >= ny - reach))
         if cut.size:  # what was picked over an edge came from another row
             column, row = x[cut] + dx, y[cut] + dy
             inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
@@ -136,6 +137,7 @@ def detect(
         raise InputError(msg)
     if bad is None:
         bad = np.where(np.isfinite(pixels), 0, PixelFlag.NOT_FINITE).astype(np.uint8)
+    pixels, bad = np.ascontiguousarray(pixels), np.ascontiguousarray(bad)
     wanted = threshold_sigma, max_stars, saturation_adu
     light = Light(pixels, bad, measure_sky(pixels, bad))
     peaks = _find(light, *wanted)
@@ -172,8 +174,7 @@ def _compactness(light: Light, peaks: Peaks) -> float:
     """Tell how far the brightest peaks are whole stars, and not pieces of something wider."""
     y, x = (place[:JUDGED] for place in peaks[:2])
     share = share_within(np.moveaxis(light.around(x, y, AROUND_PX), 2, 0), light.sky.rms)
-    share = share[np.isfinite(share)]
-    return float(np.median(share)) if share.size else 0.0
+    return float(np.nan_to_num(known_median(share)))
 
 
 def _single_pixels(light: Light) -> np.ndarray:
@@ -444,8 +445,10 @@ def _describe(light: Light, y: np.ndarray, x: np.ndarray) -> Detections:
     box = light.around(x, y, HALF_BOX)
     star = np.moveaxis(box, 2, 0)
     none = np.zeros(len(x))
-    width = peak_width(star) if grain == 1 else half_light_diameter(star, none, none) / FWHM_PER_SIGMA
-    sigma = float(np.nanmedian(width))
+    width = (
+        peak_width(star) if grain == 1 else half_light_diameter(star, none, none) / FWHM_PER_SIGMA
+    )
+    sigma = known_median(width)
     dx, dy = windowed_centroid(star, max(sigma, 0.8), iterations=QUICK)
     offset = np.arange(-HALF_BOX, HALF_BOX + 1, dtype=np.float32)[:, None]
     u, v = (offset - d.astype(np.float32) for d in (dx, dy))
@@ -470,14 +473,16 @@ def _describe(light: Light, y: np.ndarray, x: np.ndarray) -> Detections:
 
 def _first_at_place(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Rows (n,) of stars, brightest first, without those that settled on a brighter one's place."""
-    from scipy.spatial import cKDTree
-
-    placed = np.flatnonzero(np.isfinite(x + y))
-    points = np.column_stack([x, y])[placed]
-    pairs = cKDTree(points).query_pairs(SAME_PX, output_type="ndarray")
+    row = np.argsort(x, kind="stable")  # NaN, which is near nothing, comes last
+    x, y = x[row], y[row]
     keep = np.ones(len(x), bool)
-    if len(pairs):
-        keep[placed[pairs.max(axis=1)]] = False
+    for step in range(1, len(x)):  # from each to the next to the right, and so on
+        aside = x[step:] - x[:-step]
+        near = aside <= SAME_PX
+        if not near.any():
+            break
+        near &= np.hypot(aside, y[step:] - y[:-step]) <= SAME_PX
+        keep[np.maximum(row[step:], row[:-step])[near]] = False
     return np.flatnonzero(keep)
 
 

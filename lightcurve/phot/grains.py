@@ -18,8 +18,15 @@ __all__ = ["StarSize", "at_most", "measure_size"]
 # stars from twice to seven times as wide.
 GRAINS = (3, 5, 9, 15, 25)
 INNER_PX, OUTER_PX, AROUND_PX = 4.0, 6.5, 8
-_DISTANCE = np.hypot(*np.mgrid[-AROUND_PX : AROUND_PX + 1, -AROUND_PX : AROUND_PX + 1])
-RINGS = _DISTANCE <= INNER_PX, _DISTANCE <= OUTER_PX, _DISTANCE > OUTER_PX
+_V, _U = np.mgrid[-AROUND_PX : AROUND_PX + 1.0, -AROUND_PX : AROUND_PX + 1.0].reshape(2, -1)
+_INNER, _OUTER = (np.hypot(_U, _V) <= radius for radius in (INNER_PX, OUTER_PX))
+AREAS = float(_INNER.sum()), float(_OUTER.sum())
+AROUND = np.flatnonzero(~_OUTER)
+# What the pixels of a box are multiplied with for the sums within both radii, and for the moments
+# within the inner one.
+MOMENTS = np.stack(
+    [_INNER, _OUTER, *(_INNER * power for power in (_U, _V, _U**2, _V**2, _U * _V))], axis=1
+)
 GROWN = 20  # stars whose curves of growth are taken together
 # In grains: light is looked for out to 8, the sky from there to 10; within 4 is most of it.
 CORE_PX, GROWTH_PX, SKY_PX = 4, 8, 10
@@ -100,33 +107,28 @@ def share_within(boxes: np.ndarray, noise: float) -> np.ndarray:
     boxes: (n, 17, 17), without sky; NaN does not count. noise: of a pixel. NaN where the light
     within 4 px is not ten times its noise.
     """
-    areas = [float(ring.sum()) for ring in RINGS]
+    light = boxes.reshape(len(boxes), len(MOMENTS)).astype(float)
+    around = _medians(light[:, AROUND])
+    good = np.isfinite(light)
+    if not good.all():
+        light[~good] = 0.0
     with np.errstate(invalid="ignore", divide="ignore"):
-        inner, outer = (_means(boxes[:, ring]) for ring in RINGS[:2])
-        around = _medians(boxes[:, RINGS[2]])
-        light, wide = (inner - around) * areas[0], (outer - around) * areas[1]
+        total, outer, *moments = (light @ MOMENTS).T
+        inner, outer = np.array([total, outer]) / (good @ MOMENTS[:, :2]).T
+        light, wide = (inner - around) * AREAS[0], (outer - around) * AREAS[1]
         share = light / wide * np.clip(1 - around / inner, 0, 1)
-        sure = inner * areas[0] > 10 * noise * np.sqrt(areas[0])
-        share = np.where(_roundness(boxes, RINGS[0]) > ROUND, 1.2 * share, share)
+        sure = inner * AREAS[0] > 10 * noise * np.sqrt(AREAS[0])
+        share = np.where(_roundness(*(moments / total)) > ROUND, 1.2 * share, share)
     return np.where(sure & (wide > 0), np.clip(share, 0, 1), np.where(sure, 0.0, np.nan))
 
 
-def _roundness(boxes: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Short over long axis (n,) of the light of boxes (n, m, m) within a mask (m, m)."""
-    light = np.where(inside, np.nan_to_num(boxes), 0.0)
-    offset = np.arange(boxes.shape[1]) - boxes.shape[1] // 2
-    along_x, along_y = light.sum(axis=1), light.sum(axis=2)
-    total = along_x.sum(axis=1)
-    u, v = (offset - ((one * offset).sum(axis=1) / total)[:, None] for one in (along_x, along_y))
-    xx, yy = (along_x * u**2).sum(axis=1) / total, (along_y * v**2).sum(axis=1) / total
-    xy = ((light @ u[..., None])[..., 0] * v).sum(axis=1) / total
+def _roundness(
+    u: np.ndarray, v: np.ndarray, uu: np.ndarray, vv: np.ndarray, uv: np.ndarray
+) -> np.ndarray:
+    """Short over long axis (n,) of light, by the means of its offsets and of their products."""
+    xx, yy, xy = uu - u**2, vv - v**2, uv - u * v
     root = np.sqrt(4 * xy**2 + (xx - yy) ** 2)
     return np.sqrt((xx + yy - root) / (xx + yy + root))
-
-
-def _means(values: np.ndarray) -> np.ndarray:
-    good = np.isfinite(values)
-    return np.where(good, values, 0.0).sum(axis=1) / good.sum(axis=1)
 
 
 def _medians(values: np.ndarray) -> np.ndarray:
