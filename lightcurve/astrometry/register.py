@@ -19,6 +19,7 @@ from lightcurve.astrometry.overlay import MAX_FALSE_PROBABILITY, MIN_MATCHED, lo
 from lightcurve.astrometry.transform import apply, as_matrix, fit_similarity, fit_transform
 from lightcurve.core.data import Registration
 from lightcurve.core.errors import RegistrationError, Why
+from lightcurve.core.robust import medians
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -43,15 +44,16 @@ MATCH_PX = 2.0
 STILL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 STILL_PX = 1.5  # what moves no corner of the frame farther may be artefacts that stand still
 CLEAR_MAJORITY = 0.6
+MAX_PLACES = 80  # where it is asked how dense the stars are
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Triangles:
     """Triangles of some stars, ready to be looked up by shape and size."""
 
-    # (m, 3) int, stars of each triangle, in the order of the sides they face, shortest first
+    # (3, m) int, stars of each triangle, in the order of the sides they face, shortest first
     corners: np.ndarray
-    tree: cKDTree  # of the invariants that `triangles` gives
+    invariants: np.ndarray  # (3, m), see `triangles`; the first ascends
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +153,7 @@ def brightest_first(x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.ndarra
 
 @lru_cache(maxsize=16)
 def _triples(n: int) -> np.ndarray:
-    return np.array(list(combinations(range(n), 3)), dtype=np.int32).reshape(-1, 3)
+    return np.array(list(combinations(range(n), 3)), dtype=np.int32).reshape(-1, 3).T
 
 
 def triangles(stars: np.ndarray) -> Triangles:
@@ -162,24 +164,23 @@ def triangles(stars: np.ndarray) -> Triangles:
     distance is one tolerance. Corner k faces side k, and sides ascend, so that like triangles list
     like corners in the same place.
     """
-    from scipy.spatial import cKDTree
-
     corners = _triples(len(stars))
-    points = (stars @ (1, 1j))[corners]
-    sides = np.abs(points[:, [1, 2, 0]] - points[:, [2, 0, 1]])
-    order = np.argsort(sides, axis=1, kind="stable")
-    sides = np.take_along_axis(sides, order, axis=1)
-    wide = sides[:, 0] >= MIN_SIDE_PX
-    sides, corners = sides[wide], np.take_along_axis(corners, order, axis=1)[wide]
-    shortest, middle, longest = sides.T
-    invariants = np.column_stack(
+    a, b, c = (stars @ (1, 1j))[corners]
+    sides = np.abs([b - c, c - a, a - b])
+    shortest, middle, longest = np.sort(sides, axis=0)
+    wide = np.flatnonzero(shortest >= MIN_SIDE_PX)
+    shape = shortest[wide] / longest[wide] / RATIO_TOLERANCE
+    order = np.argsort(shape, kind="stable")
+    row = wide[order]
+    invariants = np.array(
         [
-            shortest / longest / RATIO_TOLERANCE,
-            middle / longest / RATIO_TOLERANCE,
-            np.log(longest) / SCALE_TOLERANCE,
+            shape[order],
+            middle[row] / longest[row] / RATIO_TOLERANCE,
+            np.log(longest[row]) / SCALE_TOLERANCE,
         ]
     )
-    return Triangles(corners, cKDTree(invariants))
+    facing = np.argsort(sides[:, row], axis=0, kind="stable")
+    return Triangles(np.take_along_axis(corners[:, row], facing, axis=0), invariants)
 
 
 def hypotheses(stars: np.ndarray, reference: ReferencePattern) -> Iterator[np.ndarray]:
@@ -211,22 +212,25 @@ def _proposals(
     from scipy.spatial import cKDTree
 
     ours = triangles(stars)
-    if not len(ours.corners) or not len(theirs.corners):
-        return
     row, column = _like_pairs(ours, theirs)
-    here = (stars @ (1, 1j))[ours.corners[row]]
-    there = (reference.x + 1j * reference.y)[theirs.corners[column]]
+    here = (stars @ (1, 1j))[ours.corners[:, row]]
+    there = (reference.x + 1j * reference.y)[theirs.corners[:, column]]
     # A frame may show the sky mirrored: then the conjugate of the reference is what turns.
-    plain, mirrored = _similarities(here, there), _similarities(here, there.conj())
-    turn, shift = np.concatenate([plain, mirrored], axis=1)
-    flipped = np.repeat([False, True], [plain.shape[1], mirrored.shape[1]])
+    turn, shift, flipped = _similarities(here, there)
     if not len(turn):
         return
     # Two far points of the reference, carried over, tell proposals apart in pixels.
     ny, nx = reference.shape
-    ends = np.array([0, nx + 1j * ny])
-    carried = turn[:, None] * np.where(flipped[:, None], ends.conj(), ends) + shift[:, None]
-    place = np.column_stack([carried.real, carried.imag, 1e6 * flipped])
+    ends = np.array([[0], [nx + 1j * ny]])
+    carried = turn * np.where(flipped, ends.conj(), ends) + shift
+    place = np.vstack([carried.real, carried.imag, 1e6 * flipped]).T
+    # Where more than half are alike no others can be seconded by more.
+    alike = (np.abs(place - medians(place.T)) <= ALIKE_PX).all(axis=1)
+    if 2 * np.count_nonzero(alike) > len(alike):
+        yield _proposal(turn[alike], shift[alike], flipped[alike])
+        turn, shift, flipped, place = (part[~alike] for part in (turn, shift, flipped, place))
+        if not len(turn):
+            return
     crowd = cKDTree(place)
     votes = crowd.query_ball_point(place, ALIKE_PX, p=np.inf, return_length=True)
     for _ in range(N_TRIED):
@@ -235,28 +239,55 @@ def _proposals(
             return
         near = crowd.query_ball_point(place[leader], ALIKE_PX, p=np.inf)
         votes[near] = 0
-        yield as_matrix(_median(turn[near]), _median(shift[near]), mirrored=flipped[leader])
+        yield _proposal(turn[near], shift[near], flipped[near])
 
 
 def _like_pairs(ours: Triangles, theirs: Triangles) -> tuple[np.ndarray, np.ndarray]:
     """Rows of triangles that agree in shape, and in size within the tolerance of scale."""
-    pairs = ours.tree.sparse_distance_matrix(theirs.tree, 1.0, p=np.inf, output_type="ndarray")
-    order = np.lexsort((pairs["j"], pairs["i"]))
-    return pairs["i"][order], pairs["j"][order]
+    row, column = within(ours.invariants[0], theirs.invariants[0], 1.0)
+    for one, other in zip(ours.invariants[1:], theirs.invariants[1:], strict=True):
+        like = np.flatnonzero(np.abs(one[row] - other[column]) <= 1.0)
+        row, column = row[like], column[like]
+    return row, column
 
 
-def _similarities(here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Fit ``here = turn * there + shift`` to pairs of triangles; poor pairs are left out."""
-    mean_here, mean_there = here.mean(axis=1), there.mean(axis=1)
-    a, b = here - mean_here[:, None], there - mean_there[:, None]
-    turn = (a * b.conj()).sum(axis=1) / (np.abs(b) ** 2).sum(axis=1)
-    rest = np.abs(a - turn[:, None] * b).max(axis=1)
-    good = (rest < FIT_PX) & (np.abs(np.abs(turn) - 1) < SCALE_TOLERANCE)
-    return np.array([turn[good], (mean_here - turn * mean_there)[good]])
+def within(values: np.ndarray, rising: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Find all pairs of values (n,) and of others (m,), in rising order, as near as `reach`.
+
+    Returns the rows of both, (k,) each.
+    """
+    first = np.searchsorted(rising, values - reach)
+    count = np.searchsorted(rising, values + reach, side="right") - first
+    row = np.repeat(np.arange(len(values)), count)
+    before = np.cumsum(count) - count
+    return row, np.arange(len(row)) + (first - before)[row]
+
+
+def _similarities(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fit ``here = turn * there + shift`` to pairs of triangles (3, k), plain and mirrored.
+
+    Poor fits are left out. Returns turn, shift, and whether mirrored, (n,) each.
+    """
+    k = here.shape[1]
+    there = np.concatenate([there, there.conj()], axis=1)
+    middle = (there[0] + there[1] + there[2]) / 3
+    b = there - middle
+    mean = (here[0] + here[1] + here[2]) / 3
+    a = here - mean
+    a, mean = np.concatenate([a, a], axis=1), np.concatenate([mean, mean])
+    turn = (a * b.conj()).sum(axis=0) / (b.real**2 + b.imag**2).sum(axis=0)
+    good = np.abs(np.abs(turn) - 1) < SCALE_TOLERANCE
+    good &= np.abs(a - turn * b).max(axis=0) < FIT_PX
+    return turn[good], (mean - turn * middle)[good], np.flatnonzero(good) >= k
+
+
+def _proposal(turn: np.ndarray, shift: np.ndarray, flipped: np.ndarray) -> np.ndarray:
+    """Make one transform (2, 3) of proposals that are alike."""
+    return as_matrix(_median(turn), _median(shift), mirrored=bool(flipped[0]))
 
 
 def _median(values: np.ndarray) -> complex:
-    return complex(np.median(values.real), np.median(values.imag))
+    return complex(*medians(np.array([values.real, values.imag])))
 
 
 def false_match_probability(
@@ -290,7 +321,9 @@ def false_match_probability(
     inside = predicted[((predicted > -2) & (predicted < (nx + 1, ny + 1))).all(axis=1)]
     if n < 3 or len(inside) < 3:
         return 1.0
-    density = local_density(inside, tree, n / (nx * ny))
+    # Of many some, the bright and the faint alike: the mean over these is as good.
+    some = inside[:: -(-len(inside) // MAX_PLACES)]
+    density = local_density(some, tree, n / (nx * ny))
     hypotheses = n * (n - 1) * m * (m - 1) * 2 * SCALE_TOLERANCE
     best = 1.0
     for radius in RADII_PX:
@@ -356,8 +389,9 @@ def _judge(
     """Believe a transform, or not, by its matched stars (`here` in the frame)."""
     if len(here) < MIN_MATCHED:
         return None
-    determinant = float(np.linalg.det(matrix[:, :2]))
-    scale = float(np.sqrt(abs(determinant)))
+    (a, b, _), (c, d, _) = matrix.tolist()
+    determinant = a * d - b * c
+    scale = abs(determinant) ** 0.5
     similarity = fit_similarity(there, here)
     off = np.hypot(*(here - apply(similarity, there)).T)
     chance = false_match_probability(off, apply(matrix, points), tree, shape)

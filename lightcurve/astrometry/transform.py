@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightcurve.core.robust import medians
+
 __all__ = ["fit_affine", "fit_plain", "move"]
 
 AFFINE_FROM = 12  # matched stars; fewer fix a similarity only
 MIN_KEPT = 6
+LEAST_DETERMINANT = 1e-8  # of the square of the trace: stars nearly in line
 
 
 def as_matrix(turn: complex, shift: complex, *, mirrored: bool) -> np.ndarray:
@@ -37,8 +40,11 @@ def move(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, 
 
 def fit_similarity(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
     """Fit shift, turn and scale, plain or mirrored, whichever leaves less, to two stars or more."""
-    plain, mirrored = (_similarity(points, stars, mirrored=turned) for turned in (False, True))
-    return plain[0] if plain[1] <= mirrored[1] else mirrored[0]
+    here, there = stars @ (1, 1j), points @ (1, 1j)
+    a, b = here - here.mean(), there - there.mean()
+    # What a turn leaves is the less the larger its sum of products is.
+    mirrored = abs(a @ b) > abs(a @ b.conj())
+    return _similarity(here, there, mirrored=bool(mirrored))
 
 
 def fit_plain(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
@@ -47,20 +53,16 @@ def fit_plain(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
     points, stars: (n, 2) float arrays. Returns (2, 3) float array, which brings `points` to
     `stars`.
     """
-    return _similarity(points, stars, mirrored=False)[0]
+    return _similarity(stars @ (1, 1j), points @ (1, 1j), mirrored=False)
 
 
-def _similarity(
-    points: np.ndarray, stars: np.ndarray, *, mirrored: bool
-) -> tuple[np.ndarray, float]:
-    """Fit a similarity to places (n, 2): the transform (2, 3), and the sum of squares left."""
-    here, there = stars @ (1, 1j), points @ (1, 1j)
+def _similarity(here: np.ndarray, there: np.ndarray, *, mirrored: bool) -> np.ndarray:
+    """Fit a similarity (2, 3) to places x + 1j y (n,) of stars and points."""
     there = there.conj() if mirrored else there
-    centred = there - there.mean()
-    turn = ((here - here.mean()) * centred.conj()).sum() / (np.abs(centred) ** 2).sum()
-    shift = here.mean() - turn * there.mean()
-    rest = float((np.abs(here - turn * there - shift) ** 2).sum())
-    return as_matrix(turn, shift, mirrored=mirrored), rest
+    mean_here, mean_there = here.mean(), there.mean()
+    centred = there - mean_there
+    turn = np.vdot(centred, here - mean_here) / np.vdot(centred, centred)
+    return as_matrix(turn, mean_here - turn * mean_there, mirrored=mirrored)
 
 
 def fit_affine(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
@@ -71,8 +73,17 @@ def fit_affine(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
     """
     mean_points, mean_stars = points.mean(axis=0), stars.mean(axis=0)
     a, b = points - mean_points, stars - mean_stars
-    linear = np.linalg.lstsq(a.T @ a, a.T @ b, rcond=None)[0].T
-    return np.column_stack([linear, mean_stars - linear @ mean_points])
+    linear = _solve_two(a.T @ a, a.T @ b).T
+    return np.hstack([linear, (mean_stars - linear @ mean_points)[:, None]])
+
+
+def _solve_two(square: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve two normal equations; where they are nearly one, for the least solution."""
+    (a, b), (_, d) = square.tolist()
+    determinant = a * d - b * b
+    if determinant > LEAST_DETERMINANT * (a + d) ** 2:
+        return np.array([[d, -b], [-b, a]]) @ right / determinant
+    return np.linalg.lstsq(square, right, rcond=None)[0]
 
 
 def fit_transform(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
@@ -84,10 +95,11 @@ def fit_transform(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
     matrix, kept = fit(points, stars), np.zeros(0, bool)
     for _ in range(2):
         rest = np.hypot(*(stars - apply(matrix, points)).T)
-        good = rest <= max(3 * float(np.median(rest)), 0.05)
-        if good.all() or good.sum() < MIN_KEPT or np.array_equal(good, kept):
+        good = rest <= max(3 * float(medians(rest)), 0.05)
+        n = int(np.count_nonzero(good))
+        if n == len(good) or n < MIN_KEPT or np.array_equal(good, kept):
             break
         kept = good
-        fit = fit_affine if good.sum() >= AFFINE_FROM else fit_similarity
+        fit = fit_affine if n >= AFFINE_FROM else fit_similarity
         matrix = fit(points[good], stars[good])
     return matrix

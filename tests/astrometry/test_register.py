@@ -16,6 +16,7 @@ from lightcurve.astrometry.register import (
     make_reference,
     register,
     triangles_of,
+    within,
 )
 from lightcurve.astrometry.transform import apply, fit_affine, fit_similarity
 from lightcurve.core.errors import RegistrationError
@@ -247,4 +248,13 @@ def test_a_reference_sent_to_another_process_is_the_same() -> None:
     for level in range(len(LEVELS)):
         ours, theirs = triangles_of(sent, level), triangles_of(came, level)
         np.testing.assert_array_equal(ours.corners, theirs.corners)
-        np.testing.assert_array_equal(ours.tree.data, theirs.tree.data)
+        np.testing.assert_array_equal(ours.invariants, theirs.invariants)
+
+
+def test_pairs_of_near_values_are_all_pairs_of_near_values() -> None:
+    rng = np.random.default_rng(8)
+    for n, m in ((40, 200), (200, 3), (0, 5), (5, 0)):
+        values, rising = rng.uniform(0, 50, n), np.sort(rng.uniform(0, 50, m).round())
+        row, column = within(values, rising, 1.5)
+        plain = np.argwhere(np.abs(values[:, None] - rising) <= 1.5)
+        np.testing.assert_array_equal(np.column_stack([row, column]), plain)

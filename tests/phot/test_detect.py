@@ -12,8 +12,10 @@ from lightcurve.phot.centroid import peak_width, windowed_centroid
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.detect import (
     KERNEL_SUM,
+    SAME_PX,
     Light,
     Peaks,
+    _first_at_place,
     all_peaks,
     bright_maxima,
     detect,
@@ -253,3 +255,27 @@ def test_sky_at_pixels_is_the_sky_of_the_whole_frame() -> None:
         low, high = np.minimum(above, below)[x[here]], np.maximum(above, below)[x[here]]
         assert (sky.at(x[here], y[here]) >= low - 1e-3).all()
         assert (sky.at(x[here], y[here]) <= high + 1e-3).all()
+
+
+def test_squares_about_stars_are_parts_of_the_whole_frame() -> None:
+    rng = np.random.default_rng(14)
+    pixels = rng.normal(200, 5, (60, 70)).astype(np.float32)
+    bad = np.where(rng.random(pixels.shape) < 0.1, np.uint8(PixelFlag.HOT), np.uint8(0))
+    bad[30, 20:40] = PixelFlag.SATURATED
+    light = Light(pixels, bad, measure_sky(pixels, bad))
+    y, x = (part.ravel() for part in np.mgrid[0:60, 0:70])
+    found = light.around(x, y, 3)
+    padded = np.pad(light.whole(), 3, constant_values=np.nan)
+    plain = np.lib.stride_tricks.sliding_window_view(padded, (7, 7)).reshape(-1, 7, 7)
+    # The sky under a star's middle is taken off all of its square.
+    np.testing.assert_allclose(np.moveaxis(found, 2, 0), plain, atol=0.5)
+
+
+def test_pieces_of_one_star_are_those_near_a_brighter_one() -> None:
+    rng = np.random.default_rng(15)
+    x, y = rng.uniform(0, 40, (2, 300))
+    x[::17] = np.nan
+    apart = np.hypot(x[:, None] - x, y[:, None] - y)
+    plain = np.flatnonzero(~(np.tril(apart <= SAME_PX, -1)).any(axis=1))
+    np.testing.assert_array_equal(_first_at_place(x, y), plain)
+    assert 150 < len(plain) < 280
