@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
@@ -30,13 +30,6 @@ _BYTES = 4  # of a float32
 _BLOCK_MB = 64  # a larger block is no faster, and its pages have to be found first
 Subtract = np.ndarray | tuple[np.ndarray, float | np.ndarray]
 Parts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-
-
-class Mean(Protocol):
-    """Combine a stack (n, ny, nx) into arrays (ny, nx)."""
-
-    def __call__(self, stack: np.ndarray, /, *, out: Parts) -> Parts:
-        """Write to arrays (ny, nx), and return them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +309,10 @@ class Combined:
     # (n,), median of each exposure after subtraction, where `scale` asked for it; else empty
     levels: np.ndarray
 
+    def parts(self) -> Parts:
+        """Copy the image and what goes with it."""
+        return self.image.copy(), self.std.copy(), self.n_used.copy(), self.spread.copy()
+
 
 def combine(
     paths: Sequence[Path],
@@ -325,6 +322,7 @@ def combine(
     clip_sigma: float = 5.0,
     method: Literal["mean", "median"] = "mean",
     without: Sequence[np.ndarray] = (),
+    before: Combined | None = None,
     linear: Sequence[float] | None = None,
     memory_mb: float = 500,
     progress: Progress | None = None,
@@ -336,6 +334,7 @@ def combine(
     million pixels on a regular grid).
     subtract: images to take off, each with its factor or one for each exposure.
     without: of each exposure the pixels left out, as sorted indices into all of them.
+    before: the same exposures combined with nothing left out: only rows of such pixels are anew.
     linear: terms of the polynomial that makes what is left linear.
     memory_mb: for the rows in memory; the result needs 10 bytes a pixel besides.
 
@@ -357,21 +356,24 @@ def combine(
         terms = as_terms(subtract, shape, len(paths), linear)
         levels = np.array([])
         if isinstance(scale, str):
-            levels = _levels(sources, terms, progress)
+            levels = _levels(sources, terms, progress) if before is None else before.levels
             scale = 1 / levels
         factors = np.ones(len(paths)) if scale is None else np.asarray(scale, dtype=float)
         if factors.shape != (len(paths),) or not np.all(np.isfinite(factors)):
             msg = f"one finite scale for each of {len(paths)} exposures is needed, got {factors}"
             raise CalibrationError(msg)
         room = min(memory_mb, _BLOCK_MB) * 1e6
-        rows = max(int(room / (_BYTES * len(paths) * shape[1])), 1)
+        most = max(int(room / (_BYTES * len(paths) * shape[1])), 1)
         floor = 0.5 * max(s.step * abs(f) for s, f in zip(sources, factors, strict=True))
         floor = max(floor, _typical_scatter(sources, terms, factors))
         mean = partial(clipped_mean, clip_sigma=clip_sigma, floor=floor, method=method)
-        blocks = _blocks(sources, terms, factors, min(rows, shape[0]), without)
-        parts = _combine_blocks(
-            progress(blocks, "Combining exposures", -(-shape[0] // rows)), shape, mean
-        )
+        anew = np.arange(shape[0]) if before is None else _rows_of(without, shape[1])
+        spans = _spans(anew, min(most, shape[0]))
+        blocks = _blocks(sources, terms, factors, spans, without)
+        parts = _empty_parts(shape) if before is None else before.parts()
+        image, std, n_used, spread = parts
+        for rows, block in progress(blocks, "Combining exposures", len(spans)):
+            mean(block, out=(image[rows], std[rows], n_used[rows], spread[rows]))
     return Combined(*parts, paths=paths, levels=levels)
 
 
@@ -486,35 +488,41 @@ def _typical_scatter(sources: Sequence[RowSource], terms: Terms, factors: np.nda
     return float(np.median(some.std(axis=0, ddof=1))) if some.size and len(some) > 1 else 0.0
 
 
+def _rows_of(pixels: Sequence[np.ndarray], nx: int) -> np.ndarray:
+    """Name the rows that hold some of these pixels, each once, in order."""
+    return np.unique(np.concatenate([some // nx for some in pixels]))
+
+
+def _spans(rows: np.ndarray, most: int) -> list[slice]:
+    """Put rows that follow one another together, at most so many."""
+    spans = []
+    for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):
+        spans += [
+            slice(int(run[k]), int(run[min(k + most, len(run)) - 1]) + 1)
+            for k in range(0, len(run), most)
+        ]
+    return spans
+
+
 def _blocks(
     sources: Sequence[RowSource],
     terms: Terms,
     factors: np.ndarray,
-    rows: int,
+    spans: Sequence[slice],
     without: Sequence[np.ndarray],
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield block after block of rows of all exposures, in one buffer used again and again."""
-    ny, nx = sources[0].shape
-    buffer = np.empty((len(sources), rows, nx), np.float32)
-    for start in range(0, ny, rows):
-        stop = min(start + rows, ny)
-        block = buffer[:, : stop - start]
+    nx = sources[0].shape[1]
+    most = max((rows.stop - rows.start for rows in spans), default=0)
+    buffer = np.empty((len(sources), most, nx), np.float32)
+    for rows in spans:
+        block = buffer[:, : rows.stop - rows.start]
         for i, source in enumerate(sources):
             with rows_of(source) as read:
-                block[i] = prepared(read, i, terms, (start, stop))
+                block[i] = prepared(read, i, terms, (rows.start, rows.stop))
             if factors[i] != 1:
                 block[i] *= factors[i]
             if without:
-                first, last = np.searchsorted(without[i], (start * nx, stop * nx))
-                block[i].reshape(-1)[without[i][first:last] - start * nx] = np.nan
-        yield slice(start, stop), block
-
-
-def _combine_blocks(
-    blocks: Iterable[tuple[slice, np.ndarray]], shape: tuple[int, int], mean: Mean
-) -> Parts:
-    parts = _empty_parts(shape)
-    image, std, n_used, spread = parts
-    for rows, block in blocks:
-        mean(block, out=(image[rows], std[rows], n_used[rows], spread[rows]))
-    return parts
+                first, last = np.searchsorted(without[i], (rows.start * nx, rows.stop * nx))
+                block[i].reshape(-1)[without[i][first:last] - rows.start * nx] = np.nan
+        yield rows, block

@@ -20,12 +20,18 @@ from lightcurve.core.robust import robust_scatter
 
 NEAR_SATURATION = 0.85  # of it, in the middle: the brightest parts of the field may be there
 FEWEST = 3  # flats by which a star in one of them is told
-SMOOTH_PX, AROUND_PX = 2.0, 33  # a star's width; the side of the square that it is held against
+# Stars and spots are told by squares of so many pixels a side: a quarter of the work, and a star is
+# wider.
+CELL_PX = 2
+SMOOTH, AROUND = 1.0, 17  # cells: a star's width; the side of the square that it is held against
+STRIP = (
+    128  # rows that are looked at together, an even number: what is made of them is in the cache
+)
 SCATTER_SAMPLES = 1_000_000  # pixels, at least, that tell a scatter: to 0.2 %
 PASSES = 2
 MANY_SIGMA = 2.0
 # A core is no noise among a million pixels; its wings reach down to the noise, and a little below.
-STAR_SIGMA, WING_SIGMA, GROW_PX = 5.0, 1.0, 2
+STAR_SIGMA, WING_SIGMA, GROW = 5.0, 1.0, 1  # the last in cells
 LEAST_RESPONSE = 0.05  # of the mean: darker pixels are dead or in shadow
 TILTED = 0.01  # from edge to edge, between flats: a star that drifts over a tenth loses 0.1 %
 # Relative, of one pixel: a star of 3 pixels' radius has 28 of them, and 0.1 % of noise by them.
@@ -62,7 +68,7 @@ def combine_flats(
         if not any(one.size for one in stars):
             break
         without = stacker.combined(
-            FrameKind.FLAT, flats, subtract=terms, scale="median", without=stars
+            FrameKind.FLAT, flats, subtract=terms, scale="median", without=stars, before=combined
         )
         sky = sky if without is None else replace(sky, combined=without)
     if seen := sum(one.size > 0 for one in stars):
@@ -127,14 +133,22 @@ class _Sky:
     def _stars_in(self, index: int, rows: tuple[int, int]) -> np.ndarray:
         from scipy.ndimage import binary_dilation, binary_propagation
 
+        nx = self.combined.image.shape[1]
+        cells = np.zeros(((rows[1] - rows[0]) // CELL_PX, nx // CELL_PX), np.float32)
         with self._against_mean(index) as against:
-            above = _standing_out(*against(rows))
+            for start in range(rows[0], rows[1], STRIP):
+                # The photon noise of an excess falls with the response.
+                excess, mean = against((start, min(start + STRIP, rows[1])))
+                part = _in_cells(excess * np.sqrt(mean))
+                first = (start - rows[0]) // CELL_PX
+                cells[first : first + len(part)] = part
+        above = _standing_out(cells)
         core = above > STAR_SIGMA
         if not core.any():
             return np.zeros(0, dtype=int)
         whole = binary_propagation(core, mask=above > WING_SIGMA)
-        whole = binary_dilation(whole, iterations=GROW_PX)
-        return np.flatnonzero(whole) + rows[0] * above.shape[1]
+        whole = binary_dilation(whole, iterations=GROW)
+        return np.flatnonzero(_of_pixels(whole, (rows[1] - rows[0], nx))) + rows[0] * nx
 
     @contextmanager
     def _against_mean(self, index: int) -> Iterator[AgainstMean]:
@@ -142,7 +156,7 @@ class _Sky:
 
         What it yields gives their excess, relative, and the mean; both 0 where there is none.
         """
-        path, level = self.combined.paths[index], self.combined.levels[index]
+        path, level = self.combined.paths[index], float(self.combined.levels[index])
         with (
             tempfile.TemporaryDirectory(prefix="lightcurve-") as spill,
             rows_of(open_rows(path, Path(spill))) as read,
@@ -153,7 +167,7 @@ class _Sky:
                 with np.errstate(divide="ignore", invalid="ignore"):
                     excess = prepared(read, index, self.terms, rows) / level / mean - 1
                 good = np.isfinite(excess) & (mean > LEAST_RESPONSE)
-                return np.where(good, excess, 0.0), np.where(good, mean, 0.0)
+                return np.where(good, excess, 0), np.where(good, mean, 0)
 
             yield against
 
@@ -177,18 +191,28 @@ class _Sky:
         return max(tilts)
 
 
-def _standing_out(excess: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """How far smoothed pixels stand out of those around them, in their scatter; (ny, nx).
+def _in_cells(image: np.ndarray) -> np.ndarray:
+    """Average squares of pixels; rows and columns left over are left out."""
+    ny, nx = (length // CELL_PX * CELL_PX for length in image.shape)
+    lines = image[0:ny:2, :nx] + image[1:ny:2, :nx]
+    return (lines[:, 0::2] + lines[:, 1::2]) / CELL_PX**2
 
-    excess: relative, whose photon noise falls with the response.
-    """
+
+def _of_pixels(cells: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Give every pixel of an image of this shape the value of its cell, or of the one beside it."""
+    wide = cells.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)
+    over = [(0, length - there) for length, there in zip(shape, wide.shape, strict=True)]
+    return np.pad(wide, over, mode="edge")
+
+
+def _standing_out(cells: np.ndarray) -> np.ndarray:
+    """How far smoothed cells stand out of those around them, in their scatter; 0 is no value."""
     from scipy.ndimage import gaussian_filter, uniform_filter
 
-    even = (excess * np.sqrt(np.maximum(response, 0))).astype(np.float32)
-    smooth = gaussian_filter(even, SMOOTH_PX)
-    smooth -= uniform_filter(even, AROUND_PX)
+    smooth = gaussian_filter(cells, SMOOTH)
+    smooth -= uniform_filter(cells, AROUND)
     thin = (slice(None, None, max(math.isqrt(smooth.size // SCATTER_SAMPLES), 1)),) * 2
-    some = smooth[thin][response[thin] > 0]
+    some = smooth[thin][cells[thin] != 0]
     scatter = robust_scatter(some) if some.size else 0.0
     return smooth / np.float32(scatter) if scatter > 0 else np.zeros_like(smooth)
 
@@ -223,27 +247,46 @@ def _judge(sky: _Sky, stacker: Stacker) -> None:
 
 
 def noise_and_response(combined: Combined) -> tuple[float, float]:
-    """Noise of a pixel of a master flat, and how much pixels truly differ, both relative."""
+    """Noise of a pixel of a master flat, and how much pixels truly differ, both relative.
+
+    By some of its rows, evenly spread.
+    """
+    rows = slice(None, None, max(combined.image.size // SCATTER_SAMPLES, 1))
+    image, std, n_used = combined.image[rows], combined.std[rows], combined.n_used[rows]
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = combined.std**2 / combined.n_used / combined.image**2
+        variance = std**2 / n_used / image**2
         # Its mean, for that of few frames is seldom as large as it is on average; no wild pixels.
         own = float(np.sqrt(np.nanmean(variance[variance <= WILD * np.nanmedian(variance)])))
-    apart = (combined.image[:, 2:] - combined.image[:, :-2]) / np.sqrt(2)  # of one colour
-    scatter = robust_scatter(apart[np.isfinite(apart)]) / float(np.nanmedian(combined.image))
+    apart = (image[:, 2:] - image[:, :-2]) / np.sqrt(2)  # of one colour
+    scatter = robust_scatter(apart[np.isfinite(apart)]) / float(np.nanmedian(image))
     return own, float(np.sqrt(max(scatter**2 - own**2, 0.0)))
 
 
 def _spots(image: np.ndarray) -> tuple[int, int]:
     """Count the spots of a master, as wide as stars, that are brighter, and that are darker."""
-    from scipy.ndimage import label, median_filter
+    from scipy.ndimage import label
 
     whole = np.isfinite(image) & (image > LEAST_RESPONSE)
-    # No single pixel, which may be warm, makes a spot.
-    even = median_filter(np.where(whole, image, 1.0), 3) - 1
-    edge = AROUND_PX // 2  # whose surroundings are not all there
-    above = _standing_out(even, whole.astype(float))[edge:-edge, edge:-edge]
+    even = _without_single(np.where(whole, image, np.float32(1)) - np.float32(1))
+    edge = AROUND // 2  # whose surroundings are not all there
+    above = _standing_out(_in_cells(even))[edge:-edge, edge:-edge]
     bright, dark = (label(side > STAR_SIGMA)[1] for side in (above, -above))
     return bright, dark
+
+
+def _without_single(image: np.ndarray) -> np.ndarray:
+    """Take the median of each three pixels of a row, then of a column: no single one, maybe warm.
+
+    The rim stays as it is.
+    """
+    even = image.copy()
+    even[:, 1:-1] = _middle_of(image[:, :-2], image[:, 1:-1], image[:, 2:])
+    even[1:-1] = _middle_of(even[:-2], even[1:-1], even[2:])
+    return even
+
+
+def _middle_of(one: np.ndarray, two: np.ndarray, three: np.ndarray) -> np.ndarray:
+    return np.maximum(np.minimum(one, two), np.minimum(np.maximum(one, two), three))
 
 
 def _flat_terms(

@@ -58,10 +58,11 @@ class Stacker:
         subtract: Subtract | list | None = None,
         scale: Literal["median"] | None = None,
         without: Sequence[np.ndarray] = (),
+        before: Combined | None = None,
     ) -> Combined | None:
         """Clipped mean of a group with its scatter; None when it is empty.
 
-        without: of each frame the pixels left out; the group is told of already.
+        without: of each frame the pixels left out; before: with none left out; of that it is told.
         """
         if not group:
             return None
@@ -73,6 +74,7 @@ class Stacker:
             clip_sigma=self._settings.clip_sigma,
             memory_mb=self._settings.memory_mb,
             without=without,
+            before=before,
             progress=self._progress,
         )
         if without:

@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 from scipy.ndimage import gaussian_filter
 
-from lightcurve.calib.flats import combine_flats
+from lightcurve.calib.flats import _in_cells, _of_pixels, _without_single, combine_flats
 from lightcurve.calib.masters import build_masters
 from lightcurve.calib.stacker import Stacker
 from lightcurve.core.data import Exposure, FrameKind, Severity
@@ -99,6 +99,28 @@ def test_no_star_of_the_twilight_is_left_in_the_master(step: float, tmp_path: Pa
     assert at.max() < 5 * noise
     assert noise < 8e-4
     assert not any("spots" in text for text in warnings(masters))
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (41, 60), (40, 61), (1, 9), (31, 33)])
+def test_cells_are_squares_of_pixels(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(5).normal(0, 1, shape).astype(np.float32)
+    cells = _in_cells(image)
+    ny, nx = cells.shape
+    squares = image[: 2 * ny, : 2 * nx].reshape(ny, 2, nx, 2)
+    np.testing.assert_allclose(cells, squares.mean(axis=(1, 3)), atol=1e-6)
+    if ny:
+        wide = _of_pixels(cells, shape)
+        rows, columns = (np.minimum(np.arange(n) // 2, n // 2 - 1) for n in shape)
+        np.testing.assert_array_equal(wide, cells[np.ix_(rows, columns)])
+
+
+def test_no_single_pixel_column_or_row_makes_a_spot() -> None:
+    image = np.zeros((30, 40), np.float32)
+    image[5, 6], image[:, 12], image[20] = 9.0, 7.0, -8.0
+    image[2:5, 25:30] = 3.0
+    even = _without_single(image)[1:-1, 1:-1]
+    assert np.unique(even).tolist() == [0.0, 3.0]
+    assert np.count_nonzero(even) == 15
 
 
 def test_stars_that_stand_still_are_told(tmp_path: Path) -> None:
