@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from lightcurve.calib.combine import Combined
 from lightcurve.core.data import Frame
 from lightcurve.core.flags import PixelFlag
-from lightcurve.core.robust import known_median, medians, robust_scatter
+from lightcurve.core.robust import image_median, known_median, medians, robust_scatter
 
 __all__ = ["mark_cosmic_rays"]
 
@@ -83,7 +83,7 @@ def dark_variance(dark: np.ndarray, std: np.ndarray, n: int, *, floor: float = 0
         return max(robust_scatter(dark - tile_median(dark), about=0.0), floor) ** 2
     # The median of chi^2 lies below its mean (Wilson & Hilferty 1931).
     to_mean = (1 - 2 / (9 * (n - 1))) ** -3
-    return max(float(np.nanmedian(std)) ** 2 * to_mean, floor**2)
+    return max(image_median(std) ** 2 * to_mean, floor**2)
 
 
 def hot_pixels(
@@ -101,7 +101,9 @@ def hot_pixels(
     level = tile_median(dark)
     excess = dark - level
     # A gentle slope beside the glow of an amplifier is below its tile's median, and not cold.
-    cold = np.maximum(excess, dark - np.nanmedian(dark)) < -n_sigma * np.sqrt(noise.variance)
+    cold = np.maximum(excess, dark - np.float32(image_median(dark))) < -n_sigma * np.sqrt(
+        noise.variance
+    )
     bad = cold | (excess > noise.largest_excess(n_sigma))
     if among is None:
         return bad

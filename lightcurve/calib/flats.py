@@ -353,5 +353,5 @@ def normalised(flat: np.ndarray, bad: np.ndarray | None) -> np.ndarray:
     if not good.any():
         msg = "flat: no pixel is good; are these flat fields?"
         raise CalibrationError(msg)
-    mean = np.mean(flat[good], dtype=float)
-    return np.where(flat > 0, flat / mean, np.nan).astype(np.float32)
+    mean = np.float32(np.mean(flat, where=good, dtype=float))
+    return np.where(flat > 0, flat / mean, np.float32(np.nan))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.core.errors import CalibrationError
-from lightcurve.core.robust import MAD_TO_SIGMA, median_error
+from lightcurve.core.robust import MAD_TO_SIGMA, median_error, medians
 
 __all__ = ["clip_level"]
 
@@ -67,7 +67,7 @@ def measure_noise(
         raise CalibrationError(msg)
     whole = np.isfinite(f1 + f2).mean(axis=1) >= WHOLE
     f1, f2, b1, b2 = (one[whole] for one in (f1, f2, b1, b2))
-    bias_level = (np.nanmedian(b1, axis=1) + np.nanmedian(b2, axis=1)) / 2
+    bias_level = (_medians(b1) + _medians(b2)) / 2
     s1, s2 = (np.nanmean(f, axis=1) - bias_level for f in (f1, f2))
     bias_variance = variance_of(b1 - b2)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -103,10 +103,16 @@ def variance_of(values: np.ndarray) -> np.ndarray:
 
     The robust scatter sets the limits only: on whole numbers it is too coarse to be the answer.
     """
-    deviation = values - np.nanmedian(values, axis=1, keepdims=True)
-    scatter = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation), axis=1), 1.0)
+    deviation = values - _medians(values)[:, None]
+    scatter = np.maximum(MAD_TO_SIGMA * _medians(np.abs(deviation)), 1.0)
     kept = np.where(np.abs(deviation) <= _CLIP_SIGMA * scatter[:, None], deviation, np.nan)
     return np.nanvar(kept, axis=1, ddof=1)
+
+
+def _medians(values: np.ndarray) -> np.ndarray:
+    """Median of each row of what is no NaN."""
+    whole = np.isfinite(values).all()
+    return medians(values) if whole else np.nanmedian(values, axis=1)
 
 
 def _median_and_error(values: np.ndarray) -> tuple[float, float]:

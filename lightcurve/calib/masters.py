@@ -30,6 +30,7 @@ from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, Masters, Note
 from lightcurve.core.errors import CalibrationError, FrameError
 from lightcurve.core.flags import PixelFlag, count_pixels
 from lightcurve.core.progress import Progress
+from lightcurve.core.robust import image_median
 from lightcurve.core.settings import CalibrationSettings
 
 MANY_BAD = 0.05
@@ -202,7 +203,7 @@ def _with_bias(darks: Group, bias: np.ndarray | None, notes: list[Note]) -> np.n
     held = np.array([Step.BIAS not in exposure.done for _, exposure in darks], dtype=float)
     if bias is None or not held.any():
         return held
-    level = float(np.nanmedian(bias))
+    level = image_median(bias)
     for k, (path, _) in enumerate(darks):
         dark = level_of(path) if held[k] else level
         if dark < level / 2:
@@ -228,7 +229,7 @@ def _refuse_calibrated(
     if floor is None or not paths or Step.BIAS in light.done:
         return
     try:
-        level, bias = level_of(paths[0]), float(np.nanmedian(floor))
+        level, bias = level_of(paths[0]), image_median(floor)
     except FrameError:
         return  # its turn to be told of comes when it is measured
     if level >= bias / 2:
@@ -352,7 +353,7 @@ def _bad_of_lights(
         return (hot, None) if hot.any() else (None, None)
     level, lacking = warm.lowest, warm.lacking
     if bias is not None:
-        level = level - (bias - np.nanmedian(bias))
+        level = level - (bias - np.float32(image_median(bias)))
         lacking = np.where(lacking > 0, lacking + (bias - tile_median(bias)), 0)
     hot |= bad_lines(level, least=warm.sigma)
     dead = lacking > n_sigma * warm.sigma
@@ -401,7 +402,7 @@ def _bad_pixels(
         bad[dead] |= np.uint8(PixelFlag.DEAD)
     if flat is not None:
         bad[dead_pixels(flat)] |= np.uint8(PixelFlag.DEAD)
-        level = COLUMN_LEAST_FLAT * float(np.nanmedian(flat))
+        level = COLUMN_LEAST_FLAT * image_median(flat)
         bad[bad_lines(flat, least=level)] |= np.uint8(PixelFlag.DEAD)
     if settings.bad_pixel_map is not None:
         bad |= read_user_map(settings.bad_pixel_map, shape)

@@ -120,5 +120,9 @@ def count_pixels(bad: np.ndarray) -> dict[str, int]:
 
     bad: (ny, nx) uint8 array of `PixelFlag` bits.
     """
-    counts = {(flag.name or "").lower(): int(np.count_nonzero(bad & flag)) for flag in PixelFlag}
-    return {name: count for name, count in counts.items() if count}
+    seen = np.bitwise_or.reduce(bad, axis=None)
+    return {
+        (flag.name or "").lower(): int(np.count_nonzero(bad & flag))
+        for flag in PixelFlag
+        if flag & seen
+    }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.stats import mad_std
 
-from lightcurve.core.robust import MAD_TO_SIGMA, medians, robust_scatter
+from lightcurve.core.robust import MAD_TO_SIGMA, image_median, medians, robust_scatter
 
 
 def test_robust_scatter_is_that_of_astropy_and_blind_to_wild_values():
@@ -29,3 +29,14 @@ def test_medians_are_those_of_numpy_to_the_bit(kind: type, shape: tuple[int, ...
     found = medians(values)
     assert found.dtype == kind
     np.testing.assert_array_equal(found, np.median(values, axis=-1))
+
+
+def test_the_median_of_an_image_is_that_of_its_known_pixels():
+    rng = np.random.default_rng(6)
+    small = rng.normal(100, 5, (80, 91)).astype(np.float32)
+    small[3:9] = np.nan
+    assert image_median(small) == pytest.approx(np.nanmedian(small), rel=1e-6)
+    large = rng.normal(100, 5, (2000, 2000)).astype(np.float32)
+    large[:, 1::2] += 50  # as of two colours
+    assert image_median(large) == pytest.approx(np.nanmedian(large), abs=2)  # few lie between
+    assert np.isnan(image_median(np.full((3, 3), np.nan)))
