@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
@@ -35,21 +36,28 @@ def tile_median(image: np.ndarray, tile: int = TILE) -> np.ndarray:
 
     NaN are left out; tile: pixels on a side, about: the image is cut into equal parts.
     """
+    level = np.empty(image.shape, np.float32)
+    for rows, medians_there in tile_medians(image, tile):
+        level[rows] = medians_there
+    return level
+
+
+def tile_medians(image: np.ndarray, tile: int = TILE) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield rows of tiles from the top, and the median (nx,) that each of their pixels has."""
     ny, nx = image.shape
     columns = np.array(_edges(nx, tile))
     widths = np.diff(columns)
-    level = np.empty(image.shape, np.float32)
     for top, bottom in pairwise(_edges(ny, tile)):
+        block = np.asarray(image[top:bottom], np.float32)
         found = np.empty(len(widths), np.float32)
         for width in np.unique(widths):  # two at most: a row of tiles at once
             alike = np.flatnonzero(widths == width)
             places = columns[alike, None] + np.arange(width)
-            tiles = image[top:bottom, places].swapaxes(0, 1).reshape(len(alike), -1)
+            tiles = block[:, places].swapaxes(0, 1).reshape(len(alike), -1)
             found[alike] = medians(tiles)
             for k in np.flatnonzero(~np.isfinite(tiles).all(axis=1)):
                 found[alike[k]] = known_median(tiles[k])
-        level[top:bottom] = np.repeat(found, widths)
-    return level
+        yield slice(top, bottom), np.repeat(found, widths)
 
 
 def _edges(length: int, tile: int) -> list[int]:

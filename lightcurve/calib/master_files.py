@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ _IMAGE_TYPE = {
 }
 _NOTE, _WARNING, _INPUT = "note: ", "warning: ", "combined: "
 _CARD_TEXT = 72  # characters of a COMMENT or HISTORY card; longer text runs on in the next
+MAPS = sys.platform != "win32"
 _UNIT = {"bias": "adu", "dark": "adu", "flat": "", "badpix": ""}
 
 
@@ -170,10 +172,12 @@ def _setup_in(header: Header, path: Path, shape: tuple[int, int], kind: FrameKin
     return setup_of(kind, [(path, exposure)], exposure.done)
 
 
-def load_masters(folder: Path, *, sums: bool = True) -> Masters:
+def load_masters(folder: Path, *, sums: bool = True, mapped: bool = False) -> Masters:
     """Read back what `write_masters` wrote.
 
     sums: whether the checksums are held against the pixels, which takes most of the time.
+    mapped: leave the pixels in their files, in the order of bytes there, for whoever needs few of
+        them; processes share what they read. Not on Windows, which lets no such file be replaced.
 
     Raises
     ------
@@ -186,10 +190,10 @@ def load_masters(folder: Path, *, sums: bool = True) -> Masters:
     if not paths:
         msg = f"{folder}: no master frames (master_bias.fits ...) in it"
         raise CalibrationError(msg)
-    return read_masters(paths, sums=sums)
+    return read_masters(paths, sums=sums, mapped=mapped and MAPS)
 
 
-def read_masters(paths: Sequence[Path], *, sums: bool = True) -> Masters:
+def read_masters(paths: Sequence[Path], *, sums: bool = True, mapped: bool = False) -> Masters:
     """Read master frames, at most one of each kind, whatever their file names.
 
     Raises CalibrationError when two are of one kind; FrameError when one is damaged or not ours.
@@ -198,7 +202,7 @@ def read_masters(paths: Sequence[Path], *, sums: bool = True) -> Masters:
     inputs: dict[str, tuple[str, ...]] = {}
     of: dict[str, Exposure] = {}
     for path in map(Path, paths):
-        image, header = _read(path, sums=sums)
+        image, header = _read(path, sums=sums, mapped=mapped)
         kind = str(header.get(PRODUCT_CARD, "")).removeprefix("master ")
         if kind not in KINDS:
             raise FrameError(path, f"is not a master frame ({PRODUCT_CARD} is missing)")
@@ -236,18 +240,20 @@ def _read_note(text: str) -> Note:
     )
 
 
-def _read(path: Path, *, sums: bool) -> tuple[np.ndarray, Header]:
+def _read(path: Path, *, sums: bool, mapped: bool) -> tuple[np.ndarray, Header]:
     from astropy.io import fits
     from astropy.utils.exceptions import AstropyUserWarning
 
     try:
         with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("error", AstropyUserWarning)  # a wrong checksum is a warning
-            with fits.open(file, memmap=False, checksum=sums) as hdus:
+            with fits.open(file, memmap=mapped, checksum=sums) as hdus:
                 image, header = hdus[0].data, hdus[0].header
                 if image is None or image.ndim != 2:
                     raise FrameError(path, "is not a master frame: it holds no image")
-                return image.astype(np.uint8 if image.dtype.kind == "u" else np.float32), header
+                kind = np.dtype(np.uint8 if image.dtype.kind == "u" else np.float32)
+                same = mapped and image.dtype.newbyteorder("=") == kind
+                return image if same else image.astype(kind), header
     except FrameError:
         raise
     except Exception as error:  # readers of FITS raise anything on a damaged one

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.calib.bad_pixels import tile_median
+from lightcurve.calib.bad_pixels import tile_median, tile_medians
 from lightcurve.calib.combine import open_rows, rows_of
 from lightcurve.core.data import Masters
 from lightcurve.core.errors import FrameError
@@ -95,17 +95,23 @@ def dark_excess(masters: Masters) -> np.ndarray | None:
     """
     if masters.dark is None:
         return None
-    above = masters.dark - tile_median(masters.dark)
-    # An odd step goes through all columns.
-    some = above.ravel()[:: above.size // SAMPLE | 1]
-    warm = above > N_SIGMA * robust_scatter(some, about=0.0)
-    if masters.bad is not None:
-        warm &= masters.bad == 0
-    if not warm.any():
-        return None
-    excess = np.zeros(above.shape, np.float32)
-    np.copyto(excess, above, where=warm, casting="same_kind")
-    return excess
+    dark, (ny, nx) = masters.dark, masters.dark.shape
+    step = dark.size // SAMPLE | 1  # an odd one goes through all columns
+    levels, some = [], []
+    for rows, level in tile_medians(dark):
+        levels.append((rows, level))
+        some.append((dark[rows] - level).ravel()[-rows.start * nx % step :: step])
+    limit = N_SIGMA * robust_scatter(np.concatenate(some), about=0.0)
+    excess = np.zeros((ny, nx), np.float32)  # what is never touched costs no memory
+    found = False
+    for rows, level in levels:
+        above = dark[rows] - level
+        warm = np.flatnonzero(above > limit)
+        if masters.bad is not None:
+            warm = warm[masters.bad[rows].ravel()[warm] == 0]
+        excess[rows].reshape(-1)[warm] = above.ravel()[warm]
+        found |= warm.size > 0
+    return excess if found else None
 
 
 def share_of_dark(paths: Sequence[Path], excess: np.ndarray, least: float) -> DarkShare | None:

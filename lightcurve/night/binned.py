@@ -161,7 +161,8 @@ def _find_holes(bits: np.ndarray, small_bits: np.ndarray, masters: Masters, fact
 class SmallMasters:
     """Masters for frames that are shrunk to find their stars.
 
-    bits : (ny, nx) uint8 array, bad pixels of the masters in full resolution; 0 is good.
+    bits : (ny, nx) uint8 array, bad pixels of the masters in full resolution; 0 is good, also in
+        rows and columns that are left over.
     """
 
     masters: Masters  # shrunk; where a square has bad pixels, the averages of its good ones
@@ -177,21 +178,28 @@ def shrink_masters(masters: Masters, shape: tuple[int, int], factor: int) -> Sma
     factor: side of the squares that become one pixel.
     """
     bits = np.zeros(shape, np.uint8) if masters.bad is None else masters.bad.copy()
-    for image in (masters.bias, masters.dark, masters.flat):
-        if image is not None:
-            bits[~np.isfinite(image)] |= np.uint8(PixelFlag.DEAD)
-    if masters.flat is not None:
-        bits[masters.flat <= 0] |= np.uint8(PixelFlag.DEAD)
-    small_bits = shrink_bits(bits, factor)
-    holes = _find_holes(bits, small_bits, Masters(), factor)
 
-    def shrink_good(image: np.ndarray) -> np.ndarray:
-        small = shrink(image, factor)
-        small[holes.places] = holes.average(image)[0]
+    def shrink_all(image: np.ndarray) -> np.ndarray:
+        least = 0.0 if image is masters.flat else -np.inf
+        small = np.empty([length // factor for length in shape], np.float32)
+        for rows, stored in _blocks(image, factor):
+            block = np.asarray(stored, np.float32)  # each pixel is read once, and looked at twice
+            _average(block, factor, out=small[rows])
+            if not (block.min() > least and block.max() < np.inf):
+                there = bits[factor * rows.start : factor * rows.stop, : block.shape[1]]
+                there[~((block > least) & (block < np.inf))] |= np.uint8(PixelFlag.DEAD)
         return small
 
-    shrunk = masters.changed(shrink_good)
+    shrunk = masters.changed(shrink_all)
+    small_bits = shrink_bits(bits, factor)
+    holes = _find_holes(bits, small_bits, Masters(), factor)
+    for small, image in zip(_images(shrunk), _images(masters), strict=True):
+        small[holes.places] = holes.average(image)[0]
     return SmallMasters(shrunk, bits, small_bits, _find_holes(bits, small_bits, shrunk, factor))
+
+
+def _images(masters: Masters) -> list[np.ndarray]:
+    return [one for one in (masters.bias, masters.dark, masters.flat) if one is not None]
 
 
 def shrink_frame(raw: RawFrame, small: SmallMasters, factor: int) -> Frame:

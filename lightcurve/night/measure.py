@@ -87,9 +87,7 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
         with guard_frame(path):
             raw = _read(path, recipe)
             masters = _masters_for(raw, recipe)
-            # Of a large frame only the parts around stars are calibrated at full resolution.
-            small = recipe.shrink > 1 and plane_of(raw.exposure, recipe.settings) is None
-            if small:
+            if _in_parts(raw, recipe):
                 whole, seen = None, _find_small(raw, masters, recipe)
             else:
                 whole, seen = _find(_calibrate(raw, masters, recipe), recipe)
@@ -129,27 +127,37 @@ def _memory(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return kept
 
 
+def _in_parts(raw: RawFrame, recipe: Recipe) -> bool:
+    """Whether only the parts around stars are calibrated at full resolution, as of large frames."""
+    return recipe.shrink > 1 and plane_of(raw.exposure, recipe.settings) is None
+
+
 def _masters_for(raw: RawFrame, recipe: Recipe) -> Masters | None:
-    masters = _masters(recipe.masters_folder, recipe.masters_digest)
+    masters = _masters(recipe.masters_folder, recipe.masters_digest, _in_parts(raw, recipe))
     if masters is not None:
         check_size(raw, masters, raw.pixels.shape)
     return masters
 
 
 @lru_cache(maxsize=1)
-def _masters(folder: Path | None, digest: str) -> Masters | None:  # noqa: ARG001
+def _masters(
+    folder: Path | None,
+    digest: str,  # noqa: ARG001
+    mapped: bool,  # noqa: FBT001
+) -> Masters | None:
     """Read the masters once for all frames; another digest means that they were made anew.
 
-    They were written, or read with their checksums, when the night was prepared.
+    They were written, or read with their checksums, when the night was prepared. mapped: only parts
+    of them are needed of each frame.
     """
-    return load_masters(folder, sums=False) if folder else None
+    return load_masters(folder, sums=False, mapped=mapped) if folder else None
 
 
 @lru_cache(maxsize=1)
 def _small_masters(
     folder: Path | None, digest: str, shape: tuple[int, int], factor: int
 ) -> SmallMasters:
-    return shrink_masters(_masters(folder, digest) or Masters(), shape, factor)
+    return shrink_masters(_masters(folder, digest, True) or Masters(), shape, factor)  # noqa: FBT003
 
 
 def _calibrate(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> Frame:
@@ -239,7 +247,7 @@ def _with_noise_of_warm(
     """
     if masters is None or recipe.settings.apertures.style == Style.AIJ:
         return photometry
-    warm = _warm(recipe.masters_folder, recipe.masters_digest)
+    warm = _warm(recipe.masters_folder, recipe.masters_digest, _in_parts(raw, recipe))
     if warm is None or warm.shape != raw.pixels.shape:  # of one colour of a mosaic
         return photometry
     reduction = plan_reduction(raw, masters, warm.shape)
@@ -274,8 +282,8 @@ def _target_picture(
 
 
 @lru_cache(maxsize=1)
-def _warm(folder: Path | None, digest: str) -> SparseImage | None:
-    masters = _masters(folder, digest)
+def _warm(folder: Path | None, digest: str, mapped: bool) -> SparseImage | None:  # noqa: FBT001
+    masters = _masters(folder, digest, mapped)
     excess = None if masters is None else dark_excess(masters)
     return None if excess is None else SparseImage.of(excess)
 

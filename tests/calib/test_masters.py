@@ -359,6 +359,16 @@ def test_masters_come_back_from_disk(tmp_path, masters):
     assert {k: v for k, v in masters.inputs.items() if k != "dark flat"} == back.inputs
 
 
+def test_masters_may_stay_in_their_files(tmp_path, masters):
+    write_masters(tmp_path, masters)
+    left = load_masters(tmp_path, sums=False, mapped=True)
+    for name in ("bias", "dark", "flat", "bad"):
+        np.testing.assert_array_equal(getattr(left, name), getattr(masters, name))
+    write_masters(tmp_path, Masters(bias=masters.bias + 1))  # others may be made meanwhile
+    np.testing.assert_array_equal(left.bias, masters.bias)
+    np.testing.assert_array_equal(load_masters(tmp_path).bias, masters.bias + 1)
+
+
 def test_a_master_says_what_it_is(tmp_path, masters):
     write_masters(tmp_path, masters)
     header = fits.getheader(tmp_path / "master_dark.fits")

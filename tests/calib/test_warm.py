@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from lightcurve.calib.bad_pixels import tile_median
 from lightcurve.calib.masters import build_masters
-from lightcurve.calib.warm import FEWEST, frames_looked_at, warm_of_lights
-from lightcurve.core.data import Exposure, FrameKind, Severity
+from lightcurve.calib.warm import FEWEST, dark_excess, frames_looked_at, warm_of_lights
+from lightcurve.core.data import Exposure, FrameKind, Masters, Severity
 from lightcurve.core.flags import PixelFlag
+from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import CalibrationSettings
 
 SHAPE, SKY, NOISE = (150, 180), 300.0, 12.0
@@ -62,6 +64,24 @@ def test_warm_pixels_are_found_and_measured(drift, colours, tmp_path):
 def test_no_core_of_a_guided_star_is_a_warm_pixel(fwhm, drift, tmp_path):
     found = warm_of_lights(lights(tmp_path, np.zeros(SHAPE), drift=drift, fwhm=fwhm), SHAPE)
     assert not found.excess.any()
+
+
+@pytest.mark.parametrize("order", ["<f4", ">f4"])
+@pytest.mark.parametrize("shape", [(150, 180), (1501, 1403), (31, 20)])
+def test_warm_pixels_of_a_dark_stand_above_their_tile(shape, order):
+    """The plain way: all of the image at once."""
+    rng = np.random.default_rng(12)
+    glow = 20 * np.exp(-np.arange(shape[1]) / 50)
+    dark = rng.normal(3, 2, shape) + glow + np.where(rng.random(shape) < 0.01, 500, 0)
+    dark[3, 4] = np.nan
+    bad = (rng.random(shape) < 0.01).astype(np.uint8)
+    masters = Masters(dark=dark.astype(order), bad=bad)
+    above = dark.astype(np.float32) - tile_median(dark.astype(np.float32))
+    some = above.ravel()[:: above.size // 1_000_000 | 1]
+    warm = (above > 5 * robust_scatter(some, about=0.0)) & (bad == 0)
+    np.testing.assert_array_equal(dark_excess(masters), np.where(warm, above, 0))
+    assert 0.003 < warm.mean() < 0.03
+    assert dark_excess(Masters(dark=np.ones(shape, np.float32))) is None
 
 
 def test_a_few_frames_tell_nothing(tmp_path):
