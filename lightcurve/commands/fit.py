@@ -40,7 +40,7 @@ Exposure = Annotated[
 ]
 
 
-@takes_settings("target", *FIT, "site", "seed", "catalogs.offline")
+@takes_settings("target", *FIT, "site", "figures", "seed", "catalogs.offline")
 def fit(
     table: Annotated[Path, typer.Argument(help="A run folder, an AstroImageJ table, or any CSV.")],
     *,
@@ -84,7 +84,8 @@ def fit(
     if not transit:
         from lightcurve.night.look import look_at_table
 
-        print_products("Light curve", look_at_table(table, out, choice), json=json, verbose=verbose)
+        looked = look_at_table(table, out, choice, figures=settings.figures)
+        print_products("Light curve", looked, json=json, verbose=verbose)
         return
     known = Known(choice, exposure, filter_name)
     fitted = fit_table(table, settings, out, known=known)

@@ -188,7 +188,8 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
     path : Path
         Our lightcurve.csv, a table of AstroImageJ, or any table with times and fluxes.
     settings : Settings
-        Its target, site, fit and seed are used; where it names no target, the planet of the run.
+        Its target, site, fit, figures and seed are used; where it names no target, the planet of
+        the run.
     out : Path
         Folder for fit.json, model.csv and figures; made if need be.
 
@@ -219,9 +220,8 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         }
         paths = write_fit(out, curve, fit, planet, extra=extra)
         with stage("drawing"):
-            drawn = draw_wanted(
-                out / "figures", Finished(curve, about, fit, planet, name=path.name)
-            )
+            finished = Finished(curve, about, fit, planet, name=path.name)
+            drawn = draw_wanted(out / "figures", finished, settings.figures)
         if fitted.transits:
             paths["transits.csv"] = write_transits(out / "transits.csv", fitted.transits)
         paths |= {f"figures/{figure.name}": figure for figure in drawn.values()}

@@ -9,6 +9,7 @@ from pathlib import Path
 from lightcurve.core.data import Products, Result
 from lightcurve.core.files import json_text, write_text
 from lightcurve.core.progress import open_log
+from lightcurve.core.settings import Figures
 from lightcurve.night.figures import draw_wanted
 from lightcurve.night.finished import Finished
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
@@ -19,8 +20,10 @@ __all__ = ["look_at_table"]
 log = logging.getLogger(__name__)
 
 
-def look_at_table(path: Path, out: Path, choice: ColumnChoice) -> Products:
-    """Look at a light curve of any source, and write its numbers and figure into a folder.
+def look_at_table(
+    path: Path, out: Path, choice: ColumnChoice, *, figures: Figures = Figures.ALL
+) -> Products:
+    """Look at a light curve of any source, and write its numbers and figures into a folder.
 
     Raises InputError where the table cannot be read, or has too few points.
     """
@@ -29,7 +32,7 @@ def look_at_table(path: Path, out: Path, choice: ColumnChoice) -> Products:
         look = look_at_curve(curve)
         for note in curve.source.notes if curve.source else ():
             log.info("%s", note)
-        drawn = draw_wanted(out / "figures", Finished(curve, {}, name=path.name))
+        drawn = draw_wanted(out / "figures", Finished(curve, {}, name=path.name), figures)
         numbers = write_text(
             out / "look.json", json_text({"table": path.name, "look": asdict(look)}, 2)
         )

@@ -19,19 +19,21 @@ import lightcurve
 from lightcurve.cli import app
 from lightcurve.commands.options import OPTIONS
 from lightcurve.commands.shell import show_messages
+from typed import program
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(lightcurve.__file__).parent  # installed, or beside the tests
 COMMANDS = tuple(get_command(app).commands)
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def process(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program as a shell does."""
     command = [sys.executable, str(ROOT / "cli.py"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
 def test_help_names_every_command():
-    answer = run("--help")
+    answer = process("--help")
     assert answer.returncode == 0
     assert all(f" {name} " in answer.stdout for name in COMMANDS)
 
@@ -86,13 +88,13 @@ def test_every_option_says_what_it_is_for(verb):
 
 
 def test_help_breaks_lines_where_the_terminal_ends_and_not_where_the_source_does():
-    shown = run("compare", "--help").stdout
+    shown = program("compare", "--help").stdout
     assert "differ or rows have no partner" in shown
     assert "Examples: lightcurve compare" in shown
 
 
 def test_an_error_is_one_line_and_a_status():
-    answer = run("run", "no-such-folder", "--ra", "1", "--dec", "2", "--target", "X")
+    answer = process("run", "no-such-folder", "--ra", "1", "--dec", "2", "--target", "X")
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
     assert answer.stderr.strip().splitlines()[-1].startswith("lightcurve: no-such-folder")
@@ -110,7 +112,7 @@ def test_an_error_is_one_line_and_a_status():
     ],
 )
 def test_wrong_options_are_named(arguments, words, tmp_path):
-    answer = run("run", str(tmp_path), *arguments, "--out", str(tmp_path / "run"))
+    answer = program("run", str(tmp_path), *arguments, "--out", str(tmp_path / "run"))
     assert answer.returncode != 0
     assert words in answer.stderr
     assert "Traceback" not in answer.stderr
@@ -141,11 +143,20 @@ def test_wrong_options_are_named(arguments, words, tmp_path):
     ],
 )
 def test_a_typing_mistake_is_one_line_and_status_2(arguments, words):
-    answer = run(*arguments)
+    answer = program(*arguments)
     assert (answer.returncode, answer.stdout) == (2, "")
     (line,) = answer.stderr.splitlines()
     assert line.startswith("lightcurve: ")
     assert words in line
+
+
+def test_a_process_says_the_same():
+    """As the tests above and below have it within their own."""
+    for words in (["runn"], ["run", "--jsn", "--json"], ["config", "--gain", "1.5"]):
+        alone, here = process(*words), program(*words)
+        assert alone.returncode == here.returncode
+        assert alone.stdout == here.stdout
+        assert alone.stderr == here.stderr
 
 
 @pytest.mark.parametrize(
@@ -157,7 +168,7 @@ def test_a_typing_mistake_is_one_line_and_status_2(arguments, words):
     ],
 )
 def test_a_failure_is_json_too_where_that_was_asked_for(arguments, status):
-    answer = run(*arguments)
+    answer = program(*arguments)
     assert answer.returncode == status
     error = json.loads(answer.stdout)["error"]
     assert answer.stderr.splitlines()[-1] == f"lightcurve: {error}"
@@ -173,7 +184,7 @@ def test_advice_names_the_option_where_there_is_one():
 
 @pytest.mark.parametrize("group", [[], ["calib"]])
 def test_without_a_command_there_is_help(group):
-    answer = run(*group)
+    answer = program(*group)
     assert answer.returncode == 2
     assert "Commands" in answer.stdout + answer.stderr
     assert not answer.stderr.startswith("lightcurve:")
@@ -197,9 +208,9 @@ def test_an_option_that_would_do_nothing_is_refused(command, without, tmp_path):
 
 
 def test_config_prints_settings_that_it_reads_back(tmp_path):
-    first = run("config", "--gain", "1.5", "--radius", "4", "--radius", "6")
+    first = program("config", "--gain", "1.5", "--radius", "4", "--radius", "6")
     (tmp_path / "mine.toml").write_text(first.stdout)
-    second = run("config", "--config", str(tmp_path / "mine.toml"))
+    second = program("config", "--config", str(tmp_path / "mine.toml"))
     assert first.returncode == second.returncode == 0
     assert first.stdout == second.stdout
     assert "gain_e_per_adu = 1.5" in first.stdout
@@ -207,7 +218,7 @@ def test_config_prints_settings_that_it_reads_back(tmp_path):
 
 def test_an_unknown_setting_is_an_error(tmp_path):
     (tmp_path / "mine.toml").write_text("[camera]\ngian = 2\n")
-    answer = run("config", "--config", str(tmp_path / "mine.toml"))
+    answer = program("config", "--config", str(tmp_path / "mine.toml"))
     assert answer.returncode == 1
     assert "camera.gian" in answer.stderr
 

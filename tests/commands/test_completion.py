@@ -6,28 +6,41 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from lightcurve.commands.completion import REGISTERED, begun, for_setting, planets
 from lightcurve.commands.options import OPTIONS
 from lightcurve.core.settings_files import choices_of
+from typed import program
 
 ROOT = Path(__file__).parents[2]
 
 
-def ask(line: str) -> list[str]:
+def asked(line: str) -> dict[str, str]:
     words = line.split(" ")
-    told = {
+    return {
         "_LIGHTCURVE_COMPLETE": "complete_bash",
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(words) - 1),
     }
+
+
+def ask(line: str) -> list[str]:
+    with mock.patch.dict(os.environ, asked(line)):
+        answer = program()
+    assert answer.returncode == 0
+    return answer.stdout.split()
+
+
+def test_a_process_of_its_own_answers_so() -> None:
+    line = "lightcurve run NIGHT --target HAT-P-32"
     answer = subprocess.run(
         [sys.executable, str(ROOT / "cli.py")],
-        capture_output=True, text=True, check=True, env={**os.environ, **told},
+        capture_output=True, text=True, check=True, env={**os.environ, **asked(line)},
     )  # fmt: skip
-    return answer.stdout.split()
+    assert answer.stdout.split() == ask(line) == ["HAT-P-32b"]
 
 
 def test_verbs_options_and_names_are_offered() -> None:

@@ -69,8 +69,10 @@ def planet_file(tmp_path):
     return path
 
 
-def _settings(planet_file, **fit):
-    return make_settings({"target": {"planet_file": planet_file}, "fit": {"sample": False, **fit}})
+def _settings(planet_file, figures="none", **fit):
+    """Figures are most of the work, and few tests look at them."""
+    known = {"target": {"planet_file": planet_file}, "figures": figures}
+    return make_settings({**known, "fit": {"sample": False, **fit}})
 
 
 def _night(depth=1.0, n=140, seed=1):
@@ -97,7 +99,8 @@ def _fit(table, planet_file, out, known=None, **fit):
 def test_a_plain_csv_gives_the_transit_back(tmp_path, planet_file):
     time, flux = _night()
     table = _write(tmp_path / "t.csv", BJD_TDB=time, flux=flux, flux_err=0 * flux + 0.002)
-    products, fit = _fit(table, planet_file, tmp_path / "out", Known(exposure_s=60, filter="V"))
+    known = Known(exposure_s=60, filter="V")
+    products, fit = _fit(table, planet_file, tmp_path / "out", known, figures="all")
     for name, truth in (("mid_time_bjd_tdb", THETA[0]), ("rp_over_rs", THETA[1])):
         p = fit[name]
         assert set(p) == {"value", "lower", "upper", "unit"}
@@ -239,6 +242,7 @@ def test_the_command_speaks_to_people_and_machines(tmp_path, planet_file):
     time, flux = _night()
     table = _write(tmp_path / "t.csv", BJD_TDB=time, flux=flux, err=0 * flux + 0.002)
     given = ["fit", str(table), "--planet", str(planet_file), "--out", str(tmp_path / "o")]
+    given += ["--figures", "none"]
     result = CliRunner().invoke(app, ["--quiet", *given, "--no-sample", "--json"])
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)
@@ -383,3 +387,6 @@ def test_without_a_transit_it_is_looked_at(tmp_path):
     look = json.loads((tmp_path / "out" / "look.json").read_text())["look"]
     assert look["points"] == 40
     assert (tmp_path / "out" / "figures" / "light_curve.png").stat().st_size > 5000
+    words[words.index("--out") + 1] = str(tmp_path / "undrawn")
+    assert CliRunner().invoke(app, [*words, "--figures", "none"]).exit_code == 0
+    assert not (tmp_path / "undrawn" / "figures").exists()

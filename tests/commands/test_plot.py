@@ -62,7 +62,7 @@ def test_line_breaks_in_names_of_files_do_not_hide_what_is_kept(tmp_path):
     for path in (tmp_path / "night").glob("light*.fits"):
         path.rename(path.with_name(path.name.replace("light", "li\n [b]$x")))
     place = {"name": "Tiny-1", "ra": "20.0", "dec": "30.0"}
-    settings = make_settings({"workers": 1, "catalogs": {"offline": True}, "target": place})
+    settings = make_settings({"catalogs": {"offline": True}, "target": place, "figures": "none"})
     reduce_night(tmp_path / "night", settings, tmp_path / "run")
     assert read_finished(tmp_path / "run").night is not None
 

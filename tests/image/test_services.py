@@ -50,6 +50,7 @@ def settings_for(server: ServicesServer, **catalogs: object) -> Settings:
         {
             "catalogs": {"servers": server.servers, "timeout_s": 60.0, **catalogs},
             "image": {"psf": "none", "injected": 0, "cosmic_rays": "no"},
+            "figures": "none",
         }
     )
 

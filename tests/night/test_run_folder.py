@@ -31,8 +31,9 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def settings(**target: object):
-    return make_settings({"target": {"name": "Tiny-1", "ra": str(RA), "dec": str(DEC)} | target})
+def settings(*, figures: str = "none", **target: object):
+    place = {"name": "Tiny-1", "ra": str(RA), "dec": str(DEC)}
+    return make_settings({"target": place | target, "figures": figures})
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -73,7 +74,7 @@ def test_reasons_are_written_when_no_light_curve_comes_of_it(night: Path, tmp_pa
 
 
 def test_checksums_are_those_of_the_files(night: Path, tmp_path: Path) -> None:
-    products = reduce_night(night, settings(), tmp_path / "run").products
+    products = reduce_night(night, settings(figures="all"), tmp_path / "run").products
     record = tomllib.loads((tmp_path / "run" / "run.toml").read_text())
     assert set(record["files"]) >= {"lightcurve.csv", "figures/field.png", "report.html"}
     for name, digest in record["files"].items():
@@ -88,7 +89,8 @@ def test_nothing_of_an_earlier_run_stays(night: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     file = write_planet(tmp_path / "planet.toml", planet)
     own = tmp_path / "run" / "notes.txt"
-    first = reduce_night(night, settings(planet_file=file), tmp_path / "run").products
+    all_drawn = settings(planet_file=file, figures="all")
+    first = reduce_night(night, all_drawn, tmp_path / "run").products
     own.write_text("my own")
     assert "fit.json" in first.paths
     second = reduce_night(night, settings(), tmp_path / "run").products

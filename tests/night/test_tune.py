@@ -67,10 +67,10 @@ def test_named_stars_give_the_curve_of_a_run_with_them(tmp_path):
     """Not of its check star, nor of how a star's light spreads: there comparison stars tell it."""
     tiny_night(tmp_path / "night", n_frames=16, shape=(300, 330), n_stars=40, header_wcs=True)
     target = {"name": "Tiny-1", "ra": "20.0", "dec": "30.0"}
-    settings = make_settings({"target": target})
+    settings = make_settings({"target": target, "figures": "none"})
     first = reduce_night(tmp_path / "night", settings, tmp_path / "run")
     names = [f"C{row + 1}" for row in first.recipe.comparison_rows[::3]]
-    named = make_settings({"target": target, "stars": {"comparisons": names}})
+    named = make_settings({"target": target, "stars": {"comparisons": names}, "figures": "none"})
     second = reduce_night(tmp_path / "night", named, tmp_path / "named")
     tuned = tune_run(
         tmp_path / "run",
