@@ -122,7 +122,7 @@ def test_recorded_answers_are_understood(
 ) -> None:
     folder = shared_data / "services" / "nova"
     server = NovaServer(nova.url, SecretStr("secret"))
-    end = monotonic() + 30
+    end = monotonic() + 600
     found = {}
     for state in ("queued", "pending", "ready", "dead"):
         nova.trouble("submissions", (folder / f"submission_{state}.json").read_bytes(), times=1)

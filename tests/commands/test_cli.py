@@ -257,7 +257,7 @@ def test_no_letter_ends_the_program(encoding, tmp_path):
 def test_whoever_reads_may_stop_reading(tmp_path):
     line = f"{sys.executable} {ROOT / 'cli.py'} config | exit 0"
     answer = subprocess.run(
-        ["/bin/sh", "-c", line], capture_output=True, text=True, check=False, timeout=60
+        ["/bin/sh", "-c", line], capture_output=True, text=True, check=False, timeout=600
     )
     assert answer.stderr == ""
 

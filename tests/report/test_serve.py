@@ -18,6 +18,7 @@ from lightcurve.report import serve
 from lightcurve.report.serve import serve_folder
 
 HIDDEN = "own"
+PATIENCE_S = 60.0  # a machine that has more to do answers late
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def ask(
 ) -> tuple[int, bytes, dict[str, str]]:
     """Ask for a path as it stands: nothing tidies it up on the way."""
     parts = urlsplit(place)
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=PATIENCE_S)
     connection.putrequest(method, path, skip_host=True)
     connection.putheader("Host", host or parts.netloc)
     connection.endheaders()
@@ -120,19 +121,24 @@ def test_beyond_this_machine_a_token_is_needed(
     assert path.strip("/") not in said.out + said.err + caplog.text
 
 
+def test_one_machine_has_a_few_connections(run: Path) -> None:
+    refused = pytest.raises((ConnectionError, http.client.HTTPException))
+    with serve_folder(run, 0) as place, _idle(urlsplit(place).port, serve.MOST_OF_ONE), refused:
+        ask(place, "/report.html")
+
+
 def test_slow_clients_keep_nobody_out_for_long(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One machine has a few connections, and has to say in time what it wants."""
-    monkeypatch.setattr(serve, "TIMEOUT_S", 1.5)
+    """Each has to say in time what it wants."""
+    monkeypatch.setattr(serve, "TIMEOUT_S", 1.0)
     with serve_folder(run, 0) as place, _idle(urlsplit(place).port, serve.MOST_OF_ONE) as idle:
-        with pytest.raises((ConnectionError, http.client.HTTPException)):
-            ask(place, "/report.html")
         with suppress(ConnectionError):
             for _ in range(40):  # a letter at a time wins no time
                 idle[0].sendall(b"G")
                 time.sleep(0.05)
         with suppress(ConnectionError):
             assert idle[0].recv(1) == b""
-        for _ in range(50):
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
             try:
                 assert ask(place, "/report.html")[0] == 200
                 break
@@ -144,7 +150,10 @@ def test_slow_clients_keep_nobody_out_for_long(run: Path, monkeypatch: pytest.Mo
 
 @contextmanager
 def _idle(port: int | None, number: int) -> Iterator[list[socket.socket]]:
-    clients = [socket.create_connection(("127.0.0.1", port or 0), timeout=5) for _ in range(number)]
+    clients = [
+        socket.create_connection(("127.0.0.1", port or 0), timeout=PATIENCE_S)
+        for _ in range(number)
+    ]
     try:
         yield clients
     finally:
