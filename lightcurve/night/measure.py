@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -35,7 +37,8 @@ from lightcurve.core.data import (
 )
 from lightcurve.core.errors import FrameError, LightcurveError, RegistrationError, Why
 from lightcurve.core.flags import Flag
-from lightcurve.core.guard import guard_frame
+from lightcurve.core.guard import guard
+from lightcurve.core.progress import warnings_to_file
 from lightcurve.core.quantities import header_columns
 from lightcurve.frames.cards import number
 from lightcurve.frames.read import read_frame
@@ -64,7 +67,9 @@ PLACED_BY = {
     FoundBy.LIGHT: "its light as a whole and the mount",
 }
 UNCERTAIN_S = 1.0  # a clock of whole seconds, the coarsest in common use, leaves half of one open
+PIXELS_TOGETHER, MOST_TOGETHER = 3_000_000, 4  # of frames that are measured side by side
 _OWN = threading.local()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,27 +87,66 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
 
     Status ``"failed"`` with the reason where the file, its time or its stars will not do.
     """
+    return next(measure_side_by_side([path], recipe))
+
+
+def measure_side_by_side(paths: Sequence[Path], recipe: Recipe) -> Iterator[FrameResult]:
+    """Measure frames in the order of `paths`, each step of a few of them in turn.
+
+    While a step is done to some small frames, what it needs of the program stays at hand in the
+    processor; from frame to frame it is forgotten.
+    """
+    n = recipe.shape[0] * recipe.shape[1]
+    few = min(max(PIXELS_TOGETHER // n, 1), MOST_TOGETHER)
+    for k in range(0, len(paths), few):
+        some = paths[k : k + few]
+        with warnings_to_file():
+            results = in_turn([_steps(path, recipe, slot) for slot, path in enumerate(some)])
+        yield from results
+
+
+def in_turn(works: Sequence[Generator[None, None, T]]) -> list[T]:
+    """Take works on by a step in turn until all are done: what each of them returns."""
+    results: dict[int, T] = {}
+    while len(results) < len(works):
+        for k, work in enumerate(works):
+            if k not in results:
+                try:
+                    next(work)
+                except StopIteration as done:
+                    results[k] = done.value
+    return [results[k] for k in range(len(works))]
+
+
+def _steps(path: Path, recipe: Recipe, slot: int) -> Generator[None, None, FrameResult]:
+    """Measure a frame, with a pause after each step; slot: of the memory to read it into."""
     seen = solution = None
     try:
-        with guard_frame(path):
-            raw = _read(path, recipe)
+        with guard(lambda reason: FrameError(path, reason)):
+            raw = _read(path, recipe, slot)
+            yield
             masters = _masters_for(raw, recipe)
             if _in_parts(raw, recipe):
                 whole, seen = None, _find_small(raw, masters, recipe)
             else:
-                whole, seen = _find(_calibrate(raw, masters, recipe), recipe)
+                calibrated = _calibrate(raw, masters, recipe)
+                yield
+                whole, seen = _find(calibrated, recipe)
+            yield
             registration = seen.registration
             if registration is None:
                 registration, solution = place_frame(
                     whole or raw, seen.stars, recipe.reference, recipe.plan, recipe.scale_arcsec,
                     recipe.settings.solve,
                 )  # fmt: skip
+            yield
             x, y = place(recipe.plan, registration)
             if whole is None:
                 frame, part = reduce_parts(raw, masters, x, y, _reach(recipe, seen.stars.grain))
             else:
                 frame, part = whole, None
             photometry = _photometry(frame, part, x, y, recipe, seen.stars.grain)
+            yield
             photometry = _with_noise_of_warm(photometry, raw, masters, recipe)
             target = _target_picture(frame, part, photometry, (x, y), recipe, seen.stars)
     except LightcurveError as error:
@@ -110,8 +154,9 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
     return _measured(raw, seen, registration, solution, photometry, target)
 
 
-def _read(path: Path, recipe: Recipe) -> RawFrame:
-    raw = read_frame(path, settings=recipe.settings, integers=recipe.shrink > 1, allocate=_memory)
+def _read(path: Path, recipe: Recipe, slot: int) -> RawFrame:
+    memory = partial(_memory, slot)
+    raw = read_frame(path, settings=recipe.settings, integers=recipe.shrink > 1, allocate=memory)
     shape = plane_shape(raw, recipe.settings)
     if shape != recipe.shape:
         msg = "is {1} x {0} px, the others are {3} x {2}".format(*shape, *recipe.shape)
@@ -119,11 +164,12 @@ def _read(path: Path, recipe: Recipe) -> RawFrame:
     return mark_clipped(raw, recipe.saturation_adu)
 
 
-def _memory(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Keep one array a thread to read frames into; nothing of a frame outlives its measuring."""
-    kept = getattr(_OWN, "pixels", None)
+def _memory(slot: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Keep an array a thread and slot to read frames into: none outlives its frame's measuring."""
+    slots: dict[int, np.ndarray] = _OWN.__dict__.setdefault("slots", {})
+    kept = slots.get(slot)
     if kept is None or kept.shape != shape or kept.dtype != dtype:
-        _OWN.pixels = kept = np.empty(shape, dtype)
+        slots[slot] = kept = np.empty(shape, dtype)
     return kept
 
 

@@ -23,7 +23,7 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.planes import stored_in
 from lightcurve.night.lights import label_files
-from lightcurve.night.measure import measure_frame
+from lightcurve.night.measure import measure_side_by_side
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.store import RunStore
 
@@ -99,7 +99,7 @@ def _refuse_lost_folder(path: Path, result: FrameResult) -> None:
 def measure_frames(paths: Sequence[Path], recipe: Recipe) -> list[FrameResult]:
     """Measure a few frames: the unit of work sent to another process; in the order of `paths`."""
     with one_thread():
-        return [measure_frame(path, recipe) for path in paths]
+        return list(measure_side_by_side(paths, recipe))
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def _open(paths: Sequence[Path], recipe: Recipe) -> Iterator[Done]:
         log.info("%d processes measure", workers)
         yield _in_pool(paths, recipe, workers)
     else:
-        yield ((path, measure_frame(path, recipe)) for path in paths)
+        yield zip(paths, measure_side_by_side(paths, recipe), strict=True)
 
 
 def get_ready(paths: Sequence[Path], settings: Settings) -> None:

@@ -223,7 +223,7 @@ def test_a_second_run_measures_nothing_again(demo, monkeypatch):
     def never(*args):
         pytest.fail("a frame was measured again")
 
-    monkeypatch.setattr("lightcurve.night.measure.measure_frame", never)
+    monkeypatch.setattr("lightcurve.night.workers.measure_side_by_side", never)
     reduce_night(folder / "night", settings, folder / "run")
     assert (folder / "run" / "lightcurve.csv").read_bytes() == before
 

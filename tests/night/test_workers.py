@@ -5,24 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from lightcurve.core import processes
-from lightcurve.core.data import FrameResult
+from lightcurve.core.data import Frame, FrameResult
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import file_state
 from lightcurve.core.settings import make_settings
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.night import workers
 from lightcurve.night.lights import label_files
+from lightcurve.night.measure import in_turn, measure_frame, measure_side_by_side
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.recipe import Recipe
+from lightcurve.night.register_or_solve import place_frame
 from lightcurve.night.store import encode_result, open_store
 from lightcurve.setup.target import find_target
 from sim import tiny_night
@@ -56,6 +59,49 @@ def test_processes_give_the_same_bits(scene, tmp_path: Path) -> None:
     here = measured(scene, tmp_path / "here")
     there = measured(scene, tmp_path / "there", recipe=with_settings(scene.recipe, workers=2))
     assert here == there
+
+
+def test_frames_side_by_side_give_the_bits_of_each_alone(scene, tmp_path: Path) -> None:
+    """Also beside those that are broken, of another size, without stars, or not there."""
+    broken, small, empty = (tmp_path / f"{name}.fits" for name in ("broken", "small", "empty"))
+    broken.write_bytes(scene.lights[0].read_bytes()[:9000])
+    with fits.open(scene.lights[1]) as hdus:
+        data, header = hdus[0].data, hdus[0].header
+        fits.PrimaryHDU(data[:150], header).writeto(small)
+        fits.PrimaryHDU(np.full_like(data, 100), header).writeto(empty)
+    one, two, three, *rest = scene.lights
+    paths = [one, broken, two, small, empty, tmp_path / "none.fits", three, *rest]
+    alone = [encode_result(measure_frame(path, scene.recipe)) for path in paths]
+    assert alone == [encode_result(one) for one in measure_side_by_side(paths, scene.recipe)]
+    failed = [result.status for result in measure_side_by_side(paths, scene.recipe)]
+    assert [path for path, how in zip(paths, failed, strict=True) if how == "failed"] == [
+        broken, small, empty, tmp_path / "none.fits",
+    ]  # fmt: skip
+
+
+def test_what_nobody_foresaw_costs_its_frame_alone(scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def register(whole: Frame, *args: object) -> object:
+        if whole.path == scene.lights[1]:
+            raise ZeroDivisionError
+        return place_frame(whole, *args)
+
+    monkeypatch.setattr("lightcurve.night.measure.place_frame", register)
+    results = [*measure_side_by_side(scene.lights, scene.recipe)]
+    assert [r.status for r in results] == ["measured", "failed", *["measured"] * (N_FRAMES - 2)]
+    assert "ZeroDivisionError" in results[1].reason
+
+
+def test_works_are_taken_on_by_turns() -> None:
+    done = []
+
+    def work(name: str, steps: int) -> Generator[None, None, str]:
+        for k in range(steps):
+            done.append(f"{name}{k}")
+            yield
+        return name
+
+    assert in_turn([work("a", 2), work("b", 0), work("c", 3)]) == ["a", "b", "c"]
+    assert done == ["a0", "c0", "a1", "c1", "c2"]
 
 
 def loads_anew(path: Path, recipe: Recipe) -> set[str]:
@@ -145,7 +191,7 @@ def test_cosmic_rays_are_marked_where_asked(scene) -> None:
     calibration = scene.recipe.settings.calibration.model_copy(update={"cosmic_rays": True})
     asked = with_settings(scene.recipe, calibration=calibration)
     assert asked.fingerprint() != scene.recipe.fingerprint()
-    assert workers.measure_frame(scene.lights[0], asked).status == "measured"
+    assert workers.measure_frames(scene.lights[:1], asked)[0].status == "measured"
 
 
 def test_shape_of_what_is_kept(scene, tmp_path: Path) -> None:
