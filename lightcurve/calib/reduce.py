@@ -50,22 +50,24 @@ class Reduction:
 
     def apply(self, raw: np.ndarray, rows: slice, out: np.ndarray) -> None:
         """Reduce some rows (n, nx), ADU, into `out`, which may be `raw` itself."""
+        done = raw  # as far as it is reduced; each step reads what the last one left
         if self.bias is not None:
-            np.subtract(raw, self.bias[rows], out=out)
+            done = np.subtract(done, self.bias[rows], out=out)
         elif self.pedestal_adu:
-            np.subtract(raw, np.float32(self.pedestal_adu), out=out)
-        elif out is not raw:
-            out[:] = raw
+            done = np.subtract(done, np.float32(self.pedestal_adu), out=out)
         biased = self.bias is None and self.dark is not None
         if self.linearity_terms and not biased:
-            straighten(out, self.linearity_terms)
+            done = _straightened(done, self.linearity_terms, out)
         if self.dark is not None:
             dark = self.dark[rows]
-            out -= dark if self.dark_factor == 1 else dark * self.dark_factor
+            dark = dark if self.dark_factor == 1 else dark * self.dark_factor
+            done = np.subtract(done, dark, out=out)
         if self.linearity_terms and biased:  # the bias went with the dark
-            straighten(out, self.linearity_terms)
+            done = _straightened(done, self.linearity_terms, out)
         if self.flat is not None:
-            out /= self.flat[rows]
+            done = np.divide(done, self.flat[rows], out=out)
+        if done is not out:
+            out[:] = raw
 
     def mark(self, rows: slice, out: np.ndarray, marks: np.ndarray) -> None:
         """Mark what is bad in reduced rows, and make it NaN where the flat is not positive.
@@ -80,6 +82,14 @@ class Reduction:
         finite = np.isfinite(out)
         if not finite.all():
             marks[~finite] |= np.uint8(PixelFlag.NOT_FINITE)
+
+
+def _straightened(counts: np.ndarray, terms: tuple[float, ...], out: np.ndarray) -> np.ndarray:
+    """Make counts linear in `out`, which may hold them already."""
+    if counts is not out:
+        out[:] = counts
+    straighten(out, terms)
+    return out
 
 
 def reduce_frame(raw: RawFrame, masters: Masters | None) -> Frame:

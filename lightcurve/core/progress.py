@@ -26,6 +26,7 @@ __all__ = [
     "show_stages",
     "silent",
     "stage",
+    "warnings_to_file",
 ]
 
 T = TypeVar("T")

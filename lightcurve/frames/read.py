@@ -56,7 +56,7 @@ __all__ = ["image_files", "is_image_name", "read_cards", "read_frame", "stripped
 IMAGE_SUFFIXES = (".fits", ".fit", ".fts")
 MARKS = {"BADPIX", "BAD", "MASK"}  # extensions of ours with bits of `PixelFlag`
 PACKED_SUFFIXES = (".gz", ".fz", ".bz2")
-ROWS = 64  # looked at together
+_CHUNK_PIXELS = 131072  # looked at together
 # What belongs to one header's own data and is not handed down from the primary.
 _OWN = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "INHERIT"}
 
@@ -294,10 +294,11 @@ def _mark_bad(
     whole = pixels.dtype.kind in "iu"
     level = math.ceil(saturation_adu) if whole else np.float32(saturation_adu)
     # Rows without such a pixel are not written to: what is never touched costs no memory.
-    for start in range(0, len(pixels), ROWS):
-        full = pixels[start : start + ROWS] >= level
+    step = max(_CHUNK_PIXELS // pixels.shape[1], 1)
+    for start in range(0, len(pixels), step):
+        full = (pixels[start : start + step] >= level).view(np.uint8)
         if full.any():
-            bad[start : start + ROWS] |= full * np.uint8(PixelFlag.SATURATED)
+            bad[start : start + step] |= full * np.uint8(PixelFlag.SATURATED)
     return bad
 
 
