@@ -63,7 +63,7 @@ _OWN = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "
 _OWN |= {"BZERO", "BSCALE", "BLANK", "CHECKSUM", "DATASUM", "EXTNAME", "EXTVER", "NEXTEND", "DATE"}
 # Cards of which the FITS standard knows the form: astropy has nothing to say of them.
 _STANDARD = re.compile(
-    r"(?:(?=[A-Z0-9_-]+ *= )[^=]{8}= .{70}"
+    r"(?:(?!CONTINUE)(?=[A-Z0-9_-]+ *= )[^=]{8}= .{70}"
     r"|(?:COMMENT |HISTORY | {8}).{72}"
     r"|HIERARCH (?=[^=]{0,70}=).{71})*"
 )
