@@ -42,8 +42,8 @@ def sky(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     return *frames, stars
 
 
-def quick(stars: Path, **settings: object) -> Settings:
-    return offline(stars, psf="none", injected=0, **settings)
+def quick(stars: Path, figures: str = "none", **settings: object) -> Settings:
+    return offline(stars, psf="none", injected=0, figures=figures, **settings)
 
 
 def names(folder: Path) -> set[str]:
@@ -86,9 +86,9 @@ def test_a_frame_that_can_no_longer_be_read_leaves_its_reason_alone(
     frame = tmp_path / "ey.fits"
     shutil.copy(sky[0], frame)
     out = tmp_path / "out"
-    reduce_images([frame], quick(sky[2]), out)
+    reduce_images([frame], quick(sky[2], "all"), out)
     frame.write_bytes(frame.read_bytes()[:5000])
-    (row,) = reduce_images([frame], quick(sky[2]), out)
+    (row,) = reduce_images([frame], quick(sky[2], "all"), out)
     assert row["status"] == "failed"
     assert names(out / "ey") == {"run.log", "summary.json"}
     summary = json.loads((out / "ey" / "summary.json").read_text())
@@ -136,14 +136,14 @@ def test_a_folder_that_cannot_be_written_costs_its_frame_alone(
 ) -> None:
     (tmp_path / "ey").mkdir()
     (tmp_path / "ey" / "figures").touch()
-    rows = reduce_images(sky[:2], quick(sky[2]), tmp_path)
+    rows = reduce_images(sky[:2], quick(sky[2], "all"), tmp_path)
     assert [row["status"] for row in rows] == ["failed", "reduced"]
     assert "figures: cannot be made" in rows[0]["reason"]
     assert names(tmp_path / "ey") == {"figures", "run.log", "summary.json"}
     # A folder that is a file.
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "ey").touch()
-    rows = reduce_images(sky[:2], quick(sky[2]), tmp_path / "other")
+    rows = reduce_images(sky[:2], quick(sky[2], "all"), tmp_path / "other")
     assert [row["status"] for row in rows] == ["failed", "reduced"]
 
 

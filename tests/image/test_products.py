@@ -129,7 +129,7 @@ def test_the_same_input_gives_the_same_catalogue(
 def test_one_bad_file_costs_itself_alone(small: tuple[Path, Path], tmp_path: Path) -> None:
     bad = tmp_path / "bad.fits"
     bad.write_bytes(b"not a FITS file")
-    settings = offline(small[1], psf="none", injected=0)
+    settings = offline(small[1], psf="none", injected=0, figures="none")
     rows = reduce_images([bad, small[0], small[0]], settings, tmp_path / "out")
     assert [row["status"] for row in rows] == ["failed", "reduced", "reduced"]
     assert "not a FITS file" in rows[0]["reason"]
@@ -142,6 +142,7 @@ def test_the_command_tells_failures_by_its_status(small: tuple[Path, Path], tmp_
     bad = tmp_path / "bad.fits"
     bad.write_bytes(b"not a FITS file")
     arguments = ["--offline", "--catalog", str(small[1]), "--out", str(tmp_path), "--sequence"]
+    arguments += ["--figures", "none"]
     result = CliRunner().invoke(app, ["image", str(bad), str(small[0]), *arguments, "--json"])
     assert result.exit_code == 1
     rows = json.loads(result.stdout)

@@ -126,13 +126,16 @@ def enclosed_share(site: Observatory, radius: float) -> float:
     return float(np.mean(shares))
 
 
-def offline(*catalogs: Path, masters: Path | None = None, **image: object) -> Settings:
+def offline(
+    *catalogs: Path, masters: Path | None = None, figures: str = "all", **image: object
+) -> Settings:
     """Settings that ask no service, with catalogues given by hand."""
     return make_settings(
         {
             "catalogs": {"files": [str(c) for c in catalogs], "offline": True},
             "calibration": {"masters": [masters] if masters else []},
             "image": image,
+            "figures": figures,
         }
     )
 
