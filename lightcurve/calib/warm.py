@@ -12,7 +12,6 @@ import numpy as np
 
 from lightcurve.calib.bad_pixels import tile_median, tile_medians
 from lightcurve.calib.combine import open_rows, rows_of
-from lightcurve.core.data import Masters
 from lightcurve.core.errors import FrameError
 from lightcurve.core.robust import median_error, robust_scatter
 
@@ -87,31 +86,34 @@ def warm_of_lights(paths: Sequence[Path], shape: tuple[int, int]) -> Warm | None
     return replace(whole, sigma=float(np.median(sigmas)), names=tuple(names)) if names else None
 
 
-def dark_excess(masters: Masters) -> np.ndarray | None:
-    """Tell by how much warm pixels of the master dark stand above the pixels around.
+def dark_excess(
+    dark: np.ndarray, bad: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tell by how much warm pixels of a master dark stand above the pixels around.
 
-    Returns (ny, nx) float32 array, ADU in the dark's exposure; 0 where the dark's own noise would
-    do, and where pixels are bad. None without warm pixels.
+    dark: (ny, nx) float array, ADU; bad: (ny, nx) uint8 array or None, 0 where a pixel is good.
+    Returns row, column and excess, (n,) arrays, the last in ADU in the dark's exposure, of good
+    pixels where the dark's own noise would not do.
     """
-    if masters.dark is None:
-        return None
-    dark, (ny, nx) = masters.dark, masters.dark.shape
+    nx = dark.shape[1]
     step = dark.size // SAMPLE | 1  # an odd one goes through all columns
-    levels, some = [], []
-    for rows, level in tile_medians(dark):
-        levels.append((rows, level))
-        some.append((dark[rows] - level).ravel()[-rows.start * nx % step :: step])
+
+    def above(rows: slice, level: np.ndarray) -> np.ndarray:
+        return (np.asarray(dark[rows], np.float32) - level).ravel()
+
+    levels = list(tile_medians(dark))
+    some = [above(*one)[-one[0].start * nx % step :: step] for one in levels]
     limit = N_SIGMA * robust_scatter(np.concatenate(some), about=0.0)
-    excess = np.zeros((ny, nx), np.float32)  # what is never touched costs no memory
-    found = False
+    places, values = [], []
     for rows, level in levels:
-        above = dark[rows] - level
-        warm = np.flatnonzero(above > limit)
-        if masters.bad is not None:
-            warm = warm[masters.bad[rows].ravel()[warm] == 0]
-        excess[rows].reshape(-1)[warm] = above.ravel()[warm]
-        found |= warm.size > 0
-    return excess if found else None
+        light = above(rows, level)
+        warm = np.flatnonzero(light > limit)
+        if bad is not None:
+            warm = warm[bad[rows].ravel()[warm] == 0]
+        places.append(warm + rows.start * nx)
+        values.append(light[warm])
+    row, column = np.divmod(np.concatenate(places), nx)
+    return row, column, np.concatenate(values)
 
 
 def share_of_dark(paths: Sequence[Path], excess: np.ndarray, least: float) -> DarkShare | None:

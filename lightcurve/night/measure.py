@@ -330,8 +330,10 @@ def _target_picture(
 @lru_cache(maxsize=1)
 def _warm(folder: Path | None, digest: str, mapped: bool) -> SparseImage | None:  # noqa: FBT001
     masters = _masters(folder, digest, mapped)
-    excess = None if masters is None else dark_excess(masters)
-    return None if excess is None else SparseImage.of(excess)
+    if masters is None or masters.dark is None:
+        return None
+    row, column, excess = dark_excess(masters.dark, masters.bad)
+    return SparseImage.of_pixels(masters.dark.shape, row, column, excess) if row.size else None
 
 
 def _measured(

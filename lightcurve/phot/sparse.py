@@ -12,7 +12,7 @@ __all__ = ["SparseImage"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SparseImage:
-    """An image that is 0 almost everywhere; `of` makes one."""
+    """An image that is 0 almost everywhere; `of` and `of_pixels` make one."""
 
     shape: tuple[int, int]
     places: cKDTree  # (m, 2) column and row of the pixels that are not 0
@@ -25,9 +25,19 @@ class SparseImage:
         image: (ny, nx) float array, no NaN in it.
         """
         row, column = np.nonzero(image)
+        return cls.of_pixels((image.shape[0], image.shape[1]), row, column, image[row, column])
+
+    @classmethod
+    def of_pixels(
+        cls, shape: tuple[int, int], row: np.ndarray, column: np.ndarray, values: np.ndarray
+    ) -> SparseImage:
+        """Take the pixels of an image of a shape (ny, nx) that are not 0.
+
+        row, column, values: (m,) arrays, each pixel once.
+        """
         # Pixels lie evenly enough for a tree that is not balanced, which is made sooner.
         places = cKDTree(np.column_stack([column, row]), balanced_tree=False, compact_nodes=False)
-        return cls((image.shape[0], image.shape[1]), places, image[row, column])
+        return cls(shape, places, values)
 
     def sums(self, x: np.ndarray, y: np.ndarray, radii: np.ndarray) -> np.ndarray:
         """Sum pixels within circles, those at the rim about in part.

@@ -9,7 +9,7 @@ from astropy.io import fits
 from lightcurve.calib.bad_pixels import tile_median
 from lightcurve.calib.masters import build_masters
 from lightcurve.calib.warm import FEWEST, dark_excess, frames_looked_at, warm_of_lights
-from lightcurve.core.data import Exposure, FrameKind, Masters, Severity
+from lightcurve.core.data import Exposure, FrameKind, Severity
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import CalibrationSettings
@@ -75,13 +75,14 @@ def test_warm_pixels_of_a_dark_stand_above_their_tile(shape, order):
     dark = rng.normal(3, 2, shape) + glow + np.where(rng.random(shape) < 0.01, 500, 0)
     dark[3, 4] = np.nan
     bad = (rng.random(shape) < 0.01).astype(np.uint8)
-    masters = Masters(dark=dark.astype(order), bad=bad)
     above = dark.astype(np.float32) - tile_median(dark.astype(np.float32))
     some = above.ravel()[:: above.size // 1_000_000 | 1]
     warm = (above > 5 * robust_scatter(some, about=0.0)) & (bad == 0)
-    np.testing.assert_array_equal(dark_excess(masters), np.where(warm, above, 0))
+    row, column, excess = dark_excess(dark.astype(order), bad)
+    np.testing.assert_array_equal((row, column), np.nonzero(warm))
+    np.testing.assert_array_equal(excess, above[warm])
     assert 0.003 < warm.mean() < 0.03
-    assert dark_excess(Masters(dark=np.ones(shape, np.float32))) is None
+    assert not dark_excess(np.ones(shape, np.float32), None)[0].size
 
 
 def test_a_few_frames_tell_nothing(tmp_path):
