@@ -110,9 +110,10 @@ def _blocks(image: np.ndarray, factor: int) -> Iterator[tuple[slice, np.ndarray]
 def _average(block: np.ndarray, factor: int, *, out: np.ndarray) -> None:
     block = block.astype(np.float32, copy=False)
     with np.errstate(over="ignore"):  # pixels of 1e38 are no light, and their sum is infinite
-        lines = block[0::factor] + block[1::factor]
-        for k in range(2, factor):
-            lines += block[k::factor]
+        if factor == 2:  # quicker so
+            lines = block[0::2] + block[1::2]
+        else:
+            lines = np.add.reduce(block.reshape(len(out), factor, -1), axis=1)
     weights = np.full(factor, 1 / factor**2, np.float32)
     np.matmul(lines.reshape(*out.shape, factor), weights, out=out)
 

@@ -84,7 +84,7 @@ def test_the_same_places_give_the_same_pixels(scene: Scene, monkeypatch) -> None
     np.testing.assert_array_equal(in_parts.flags, whole.photometry.flags)
 
 
-@pytest.mark.parametrize("factor", [2, 3, 4])
+@pytest.mark.parametrize("factor", [1, 2, 3, 4, 16])
 @pytest.mark.parametrize("dtype", [np.float32, np.uint16])
 def test_shrinking_averages_and_joins_bits(factor: int, dtype: type) -> None:
     rng = np.random.default_rng(3)
