@@ -17,10 +17,10 @@ from lightcurve.image.reduced import Glow, Prepared, Spread, signal_to_noise
 from lightcurve.phot.beside import light_of_brighter
 from lightcurve.phot.cutouts import add_squares, gather, nearest_pixel
 from lightcurve.phot.epsf import Choice, build_psf
-from lightcurve.phot.finder import filtered, find_sources
+from lightcurve.phot.finder import Found, filtered, find_sources
 from lightcurve.phot.moffat import core_of
 from lightcurve.phot.psf import Psf
-from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf, fit_radius, flux_error
+from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf, fit_radius, flux_error, refit_psf
 from lightcurve.phot.smooth import smoothed_by
 from lightcurve.phot.trails import in_trails, trail_sides
 
@@ -38,7 +38,7 @@ SIDE_SHARE = 10.0  # one FWHM away, of a source's light: galaxies are left over 
 DOUBT_FWHM = 2.0  # of a Gaussian: so far about a star is looked what the glow of galaxies left
 WING_TIMES = 3.0  # of the light of a wing: what is higher beyond the PSF's grid stands on it
 N_TRUST = 30  # stars of the PSF that tell how good it is
-BEYOND = 1.0  # times the brightest of the PSF's stars
+BEYOND = 1.05  # times the brightest of the PSF's stars: when fitted again it may have some more
 
 
 def frame_psf(
@@ -109,23 +109,48 @@ def fit_sources(
         if more is glow:
             break
         glow, on_glow = more, _on_glow(prepared, more)
-        phot = _again(on_glow, psf, phot)
+        phot = _fit(on_glow, psf, phot.x, phot.y, phot.flux)
     if glow.owners.any():
         prepared = on_glow
         phot = _completed(prepared, psf, phot, glow, trust, wanted)
-        # With their glow taken off galaxies would look as if the PSF fitted them.
-        added = len(phot.x) - len(alone.x)
-        chi2 = np.where(glow.owners, alone.chi2, phot.chi2[: len(alone.x)])
-        phot = replace(phot, chi2=np.append(chi2, phot.chi2[len(alone.x) :]))
-        glow = replace(glow, owners=np.append(glow.owners, np.zeros(added, dtype=bool)))
-    told, fitted = _with_flaws(prepared, psf, phot, chosen, glow)
-    # The threshold is one of what the table tells: with all that its error has in it.
-    while not (strong := _significant(fitted, n, wanted)).all():
-        phot = _again(prepared, psf, phot.only(strong))
-        glow = replace(glow, owners=glow.owners[strong])
-        told, fitted = _with_flaws(prepared, psf, phot, chosen, glow)
-    fitted = replace(fitted, residual=fitted.residual + glow.light)
-    return Spread(told, fitted, chosen.rows, _unsure(phot, psf, n, trust), glow)
+        added = np.zeros(len(phot.x) - len(alone.x))
+        glow = replace(glow, owners=np.append(glow.owners, added > 0))
+        alone = replace(alone, chi2=np.append(alone.chi2, added))
+    keep, psf, fitted = _strong(prepared, psf, phot, chosen, glow, n, wanted)
+    glow = replace(glow, owners=glow.owners[keep])
+    unsure = _unsure(fitted, psf, n, trust)
+    # With their glow taken off galaxies would look as if the PSF fitted them.
+    chi2 = np.where(glow.owners, alone.chi2[keep], fitted.chi2)
+    fitted = replace(fitted, chi2=chi2, residual=fitted.residual + glow.light)
+    return Spread(psf, fitted, chosen.rows, unsure, glow)
+
+
+def _strong(
+    prepared: Prepared,
+    psf: Psf,
+    phot: PsfPhotometry,
+    chosen: Choice,
+    glow: Glow,
+    n: int,
+    wanted: ImageSettings,
+) -> tuple[np.ndarray, Psf, PsfPhotometry]:
+    """Leave out added sources that do not reach the threshold, and fit all that stay at once.
+
+    It is one of what the table tells: with all that its error has in it. Returns the rows that
+    stay, the PSF with its error, and what is told.
+    """
+    rows, last = np.arange(len(phot.x)), False
+    while True:
+        glow_here = replace(glow, owners=glow.owners[rows])
+        told, fitted = _with_flaws(prepared, psf, phot, chosen, glow_here)
+        strong = _significant(fitted, n, wanted)
+        if last and strong.all():
+            return rows, told, fitted
+        last, rows = bool(strong.all()), rows[strong]
+        if last:
+            phot = _fit(prepared, psf, phot.x, phot.y, phot.flux)
+        else:
+            phot = _again(prepared, psf, phot, strong)
 
 
 def _completed(
@@ -140,13 +165,14 @@ def _completed(
     n = len(phot.x)
     trails: tuple[tuple[int, int], ...] = ()
     for _ in range(ROUNDS if wanted.psf == "iterative" else 0):
-        new = np.column_stack(_left_over(prepared, phot, psf, glow, trust, wanted))
-        trails = trails or trail_sides(phot, psf, tuple(new.T))
-        new = new[~in_trails(phot, psf, tuple(new.T), trails)]
+        new = _left_over(prepared, phot, psf, glow, trust, wanted)
+        trails = trails or trail_sides(phot, psf, (new.x, new.y))
+        new = new.only(~in_trails(phot, psf, (new.x, new.y), trails))
         if not len(new):
             break
         before = len(phot.x)
-        phot = _again(prepared, psf, phot, new)
+        more = np.column_stack([new.flux, new.x, new.y])
+        phot = _again(prepared, psf, phot, more=more)
         phot = _weeded(prepared, psf, phot, n, trust)
         log.info("%d more sources where the stars were taken off", len(phot.x) - before)
         if len(phot.x) == before:  # the next round would find the same
@@ -156,7 +182,7 @@ def _completed(
         parts = pieces(prepared, phot, n, glow, psf.fwhm)
         if not parts.any():
             break
-        phot = _again(prepared, psf, phot.only(~parts))
+        phot = _again(prepared, psf, phot, ~parts)
     return phot
 
 
@@ -207,36 +233,52 @@ def _weeded(
 ) -> PsfPhotometry:
     """Leave out added sources that are not believable, and fit again until all that stay are."""
     while not (keep := _believable(phot, psf, n, trust)).all():
-        phot = _again(prepared, psf, phot.only(keep))
+        phot = _again(prepared, psf, phot, keep)
     return phot
 
 
 def _fit(
     prepared: Prepared, psf: Psf, x: np.ndarray, y: np.ndarray, flux: np.ndarray | None = None
 ) -> PsfPhotometry:
-    background = prepared.background
-    # What a fit weighs is a sum over the PSF; its residuals are those of single pixels.
-    more = _of_sum(prepared, psf)
-    phot = fit_psf(
-        prepared.frame.pixels - background.level, more * background.rms**2, prepared.good, psf,
-        x, y, gain_e_per_adu=prepared.camera.noise.gain_e_per_adu, flux=flux,
+    phot = fit_psf(*_images(prepared, psf), psf, x, y, gain_e_per_adu=_gain(prepared), flux=flux)
+    return replace(phot, chi2=_of_sum(prepared, psf) * phot.chi2)
+
+
+def _again(
+    prepared: Prepared,
+    psf: Psf,
+    phot: PsfPhotometry,
+    keep: np.ndarray | None = None,
+    more: np.ndarray | None = None,
+) -> PsfPhotometry:
+    """Fit again where only `keep` (n,) bool stay, and where there are more, (k, 3): flux, x, y."""
+    wide = _of_sum(prepared, psf)
+    found = refit_psf(
+        *_images(prepared, psf), psf, replace(phot, chi2=phot.chi2 / wide),
+        keep=np.ones(len(phot.x), dtype=bool) if keep is None else keep,
+        more=np.zeros((0, 3)) if more is None else more,
+        gain_e_per_adu=_gain(prepared),
     )  # fmt: skip
-    return replace(phot, chi2=more * phot.chi2)
+    return replace(found, chi2=wide * found.chi2)
+
+
+def _images(prepared: Prepared, psf: Psf) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Light, variance of the sky, and which pixels are good.
+
+    What a fit weighs is a sum over the PSF; its residuals are those of single pixels.
+    """
+    background = prepared.background
+    variance = _of_sum(prepared, psf) * background.rms**2
+    return prepared.frame.pixels - background.level, variance, prepared.good
+
+
+def _gain(prepared: Prepared) -> float:
+    return prepared.camera.noise.gain_e_per_adu
 
 
 def _of_sum(prepared: Prepared, psf: Psf) -> float:
     """Variance of the sky in a sum over the PSF over that of its pixels: 1 but for a stack."""
     return prepared.camera.noise.of_profile(psf.fwhm) ** 2
-
-
-def _again(
-    prepared: Prepared, psf: Psf, phot: PsfPhotometry, more: np.ndarray | None = None
-) -> PsfPhotometry:
-    """Fit again what was fitted, and more sources at places (k, 2)."""
-    known = np.column_stack([phot.x, phot.y, phot.flux])
-    if more is not None:
-        known = np.vstack([known, np.column_stack([more, np.full(len(more), np.nan)])])
-    return _fit(prepared, psf, *known.T)
 
 
 def _believable(phot: PsfPhotometry, psf: Psf, n: int, trust: _Trust) -> np.ndarray:
@@ -346,7 +388,7 @@ def _left_over(
     glow: Glow,
     trust: _Trust,
     wanted: ImageSettings,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Found:
     """Find what in the residual stands out of its noise, of which the PSF's flaws are part."""
     from scipy.spatial import cKDTree
 
@@ -362,14 +404,14 @@ def _left_over(
     found = find_sources(phot.residual, bad, rest, psf.fwhm, threshold_sigma=wanted.threshold_sigma)
     x, y = found.x, found.y
     if not len(x):
-        return x, y
+        return found
     tree = cKDTree(np.column_stack([phot.x, phot.y]))
     apart = tree.query(np.column_stack([x, y]))[0] > APART_FWHM * psf.fwhm
     apart &= ~_in_wings(prepared, phot, psf, glow, (x, y), trust)
     stars = phot.x, phot.y, np.nan_to_num(phot.flux)
     left = filtered(np.where(prepared.good, phot.residual, 0), psf.fwhm)
     apart &= ~light_of_brighter(left, (x, y), found.flux, stars, psf.fwhm, share=SIDE_SHARE)
-    return x[apart], y[apart]
+    return found.only(apart)
 
 
 def _flaws(phot: PsfPhotometry, psf: Psf, trust: _Trust) -> np.ndarray:

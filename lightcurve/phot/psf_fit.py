@@ -1,4 +1,7 @@
-"""Fit the PSF to all stars of a frame at once, by the normal equations of their blends."""
+"""Fit the PSF to all stars of a frame at once, by the normal equations of their blends.
+
+And again where some of them have gone, or more have come.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from lightcurve.phot.psf import Psf, Sampler, psf_boxes
 if TYPE_CHECKING:
     from scipy.sparse import coo_array
 
-__all__ = ["PsfPhotometry", "fit_psf", "fit_radius", "flux_error"]
+__all__ = ["PsfPhotometry", "fit_psf", "fit_radius", "flux_error", "refit_psf"]
 
 MAX_STEP_FWHM, MAX_STEP_PX = 0.17, 0.5  # of a place in one iteration: the larger
 MAX_SHIFT_FWHM, MAX_SHIFT_PX = 0.7, 2.0  # from where a star was found, likewise
@@ -29,6 +32,7 @@ SETTLED = 0.98  # of so many stars; the rest are blends that no data tell apart
 MIN_SNR_TO_MOVE = 5.0  # a fainter star's place is not fitted: it would walk to a peak of the noise
 MIN_PIXELS = 5
 BLOCK_PIXELS = 4_000_000  # of squares about stars, at a time
+MANY = 0.5  # of the stars are fitted again: so are all
 TRIAL_FWHM, MIN_TRIAL = 1.8, 5  # radius in which light that the PSF missed is summed; stars
 AROUND_FWHM = 3.5  # out to it is what lies about a star, not the star's
 FEW_ERROR = 0.01  # as a share of the flux, where too few stars tell it
@@ -57,6 +61,8 @@ class PsfPhotometry:
         ADU; NaN where fewer than 5 good pixels were left.
     chi2 : (n,) float array
         Per pixel, of the pixels within the fitting radius.
+    still : (n,) bool array
+        That came to rest; others would go on.
     residual : (ny, nx) float32 array
         The frame without its stars, ADU.
     """
@@ -68,12 +74,16 @@ class PsfPhotometry:
     flux: np.ndarray
     flux_err: np.ndarray
     chi2: np.ndarray
+    still: np.ndarray
     residual: np.ndarray
 
     def only(self, rows: np.ndarray) -> PsfPhotometry:
         """Take some stars, by a mask or their numbers; the residual stays."""
-        names = [name for name in self.__slots__ if name != "residual"]
-        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+        return replace(self, **{name: getattr(self, name)[rows] for name in PER_STAR})
+
+
+PER_STAR = tuple(name for name in PsfPhotometry.__slots__ if name != "residual")
+NO_PLACES = np.zeros(0), np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,13 +99,14 @@ class _Work:
     """What stays the same while fitting.
 
     The frame has a margin, so that every square of pixels lies in it, and only the pixels that
-    stars may reach are worked on: all arrays (q + 1,), the last for a pixel that nobody uses.
+    stars may reach are worked on: all arrays (q + 1,), the first for a pixel that nobody uses.
     """
 
     sampler: Sampler
     gain: float
     index: np.ndarray  # (ny + 2 margin, nx + 2 margin), of each pixel
     margin: int
+    place: np.ndarray  # of each pixel in the frame, flat
     light: np.ndarray
     sky_variance: np.ndarray
     good: np.ndarray
@@ -107,22 +118,32 @@ class _Work:
         gain: float,
         images: tuple[np.ndarray, np.ndarray, np.ndarray],
         places: tuple[np.ndarray, np.ndarray],
-        shift: float,
     ) -> _Work:
-        """Take what lies about places that move so far, pixels; images: light, variance, good."""
+        """Take what lies about places; images: light, variance, good."""
         ny, nx = images[0].shape
         margin = 2 * (int(psf.half_px) + 1)
         index = np.zeros((ny + 2 * margin, nx + 2 * margin), dtype=np.int32)
-        work = cls(Sampler.of(psf), gain, index, margin, *images)
-        half = work.half(MODEL_FWHM) + int(np.ceil(shift))
+        work = cls(Sampler.of(psf), gain, index, margin, np.zeros(1, int), *images)
+        half = work.half(MODEL_FWHM) + int(np.ceil(max_shift(psf)))
         index.ravel()[work.squares(*places, half)] = 1
-        inside = index[margin : margin + ny, margin : margin + nx]
-        near = inside > 0
-        n = np.count_nonzero(near)
-        index[:] = n
-        inside[near] = np.arange(n)
-        light, variance, good = (np.append(image[near], 0) for image in images)
-        return replace(work, light=light, sky_variance=variance, good=good > 0)
+        flat = np.flatnonzero(index)
+        row, column = np.divmod(flat, index.shape[1])
+        place = (row - margin) * nx + (column - margin)
+        inside = (row >= margin) & (row < ny + margin) & (column >= margin) & (column < nx + margin)
+        index.ravel()[flat] = inside.cumsum() * inside
+        place = np.append(0, place[inside])
+        light, variance, good = (image.ravel()[place] for image in images)
+        good[0] = False
+        return replace(work, place=place, light=light, sky_variance=variance, good=good)
+
+    def without(self, residual: np.ndarray) -> _Work:
+        """Take off the light of stars that stay as they are, of which the photons are noise.
+
+        residual: (ny, nx) float array, the frame without them.
+        """
+        left = np.where(self.good, residual.ravel()[self.place], 0.0)
+        variance = self.sky_variance + np.maximum(self.light - left, 0.0) / self.gain
+        return replace(self, light=left, sky_variance=variance)
 
     def half(self, reach: float) -> int:
         """Half side of a square that reaches so many FWHM."""
@@ -149,13 +170,16 @@ class _Work:
             (values**2).sum(axis=1), 1e-12
         )
 
-    def fixed(self) -> _Fixed:
-        """No star is fixed."""
-        return _Fixed(np.zeros(len(self.light)), np.zeros(len(self.light), dtype=bool))
+    def fixed(self, x: np.ndarray, y: np.ndarray) -> _Fixed:
+        """No star is fixed but those at places (k,), of which the light is off already."""
+        near = np.zeros(len(self.light), dtype=bool)
+        pixels, inside = self._circles(x, y)
+        near[pixels[inside]] = True
+        return _Fixed(np.zeros(len(self.light)), near)
 
     def fix(self, state: np.ndarray, fixed: _Fixed) -> _Fixed:
         """Fix stars, beside those that are."""
-        pixels, inside = self._circles(state)
+        pixels, inside = self._circles(*state[:, 1:].T)
         near = fixed.near.copy()
         near[pixels[inside]] = True
         return _Fixed(self._model(state, fixed)[0], near)
@@ -199,33 +223,40 @@ class _Work:
 
     def _roots(self, state: np.ndarray, model: np.ndarray, fixed: _Fixed) -> np.ndarray:
         """One over the error of good pixels within the fitting radius of some star; else 0."""
-        pixels, inside = self._circles(state)
+        pixels, inside = self._circles(*state[:, 1:].T)
         used = fixed.near.copy()
         used[pixels[inside]] = True
         used &= self.good
         variance = np.where(used, self.sky_variance + np.maximum(model, 0.0) / self.gain, np.inf)
         return 1.0 / np.sqrt(variance)
 
-    def _circles(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels of squares about the stars, and which are within the fitting radius."""
+    def _circles(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels of squares about places, and which are within the fitting radius."""
         radius = fit_radius(self.sampler.psf.fwhm)
         half = int(np.ceil(radius))
-        x, y = state[:, 1:].T
         u, v = (np.arange(-half, half + 1) - (c - np.rint(c))[:, None] for c in (x, y))
         inside = u[:, None, :] ** 2 + v[:, :, None] ** 2 <= radius**2
         return self._pixels(x, y, half), inside.reshape(len(x), (2 * half + 1) ** 2)
 
-    def finish(self, state: np.ndarray, held: np.ndarray, light: np.ndarray) -> PsfPhotometry:
-        """Errors, chi-square and the frame without its stars."""
-        errors = parameter_errors(self.equations(state, self.fixed()), held)
-        model, m = self._picture(state), self.margin
-        bare = model.reshape(self.index.shape)[m:-m, m:-m]
-        pixels, inside = self._circles(state)
+    def finish(
+        self,
+        state: np.ndarray,
+        held: np.ndarray,
+        still: np.ndarray,
+        fixed: _Fixed,
+        residual: np.ndarray,
+    ) -> PsfPhotometry:
+        """Errors, chi-square and the frame without its stars.
+
+        residual: (ny, nx) float32, the frame without what is fixed; changed.
+        """
+        errors = parameter_errors(self.equations(state, fixed), held)
+        take_off(residual, self.sampler, state)
+        pixels, inside = self._circles(*state[:, 1:].T)
         use = inside & self.good[pixels]
-        half = int(np.ceil(fit_radius(self.sampler.psf.fwhm)))
-        there = model[self.squares(state[:, 1], state[:, 2], half)]
-        variance = self.sky_variance[pixels] + np.maximum(there, 0.0) / self.gain
-        squares = (self.light[pixels] - there) ** 2 / np.where(use, variance, 1.0)
+        left, light = residual.ravel()[self.place][pixels], self.light[pixels]
+        variance = self.sky_variance[pixels] + np.maximum(light - left, 0.0) / self.gain
+        squares = left.astype(float) ** 2 / np.where(use, variance, 1.0)
         count = use.sum(axis=1)
         chi2 = (use * squares).sum(axis=1) / np.maximum(count, 1)
         few = count < MIN_PIXELS
@@ -237,20 +268,57 @@ class _Work:
             flux=np.where(few, np.nan, state[:, 0]),
             flux_err=np.where(few, np.nan, errors[:, 0]),
             chi2=np.where(few, np.nan, chi2),
-            residual=(light - bare).astype(np.float32),
+            still=still,
+            residual=residual,
         )
 
-    def _picture(self, state: np.ndarray) -> np.ndarray:
-        """All of the stars' light in the frame with its margin, flat."""
-        half = int(self.sampler.psf.half_px) - 2
-        model, side = np.zeros(self.index.shape), 2 * half + 1
-        blocks = len(state) * (2 * half + 1) ** 2 // BLOCK_PIXELS + 1
-        for some in np.array_split(state, blocks):
-            flux, x, y = some.T
-            boxes = self.sampler.values(x, y, half) * flux[:, None]
-            row, column = np.divmod(self.squares(x, y, 0)[:, 0], self.index.shape[1])
-            add_squares(model, column, row, boxes.reshape(-1, side, side))
-        return model.ravel()
+    def fit(
+        self, state: np.ndarray, residual: np.ndarray, others: tuple[np.ndarray, np.ndarray]
+    ) -> PsfPhotometry:
+        """Fit stars from a state on; a flux may be NaN.
+
+        residual: (ny, nx) float32, the frame without the stars at `others`, which are fixed; it is
+        changed.
+        """
+        psf = self.sampler.psf
+        longest = max(MAX_STEP_PX, MAX_STEP_FWHM * psf.fwhm)
+        first, *places = state.T
+        state = np.column_stack([np.where(np.isfinite(first), first, self.start(*places)), *places])
+        begin = state.copy()
+        held, still = np.zeros((2, len(state)), dtype=bool)
+        rows, fixed = np.arange(len(state)), self.fixed(*others)
+        apart = fixed
+        for _ in range(MAX_ITERATIONS):
+            system = self.equations(state[rows], fixed)
+            held[rows] |= state[rows, 0] * np.sqrt(system.information[:, 0]) < MIN_SNR_TO_MOVE
+            step = solve_step(system, held[rows], longest)
+            state[rows] += step
+            far = np.hypot(*(state - begin)[:, 1:].T) > max_shift(psf)
+            state[far, 1:] = begin[far, 1:]
+            held |= far
+            moved = (np.abs(step) * np.sqrt(system.information)).max(axis=1)
+            still[rows] = moved < TOLERANCE_SIGMA
+            if np.count_nonzero(~still) <= (1 - SETTLED) * len(state):
+                break
+            moving = _with_coupled(system, held[rows], moved > STILL_SIGMA)
+            fixed, rows = self.fix(state[rows[~moving]], fixed), rows[moving]
+        return self.finish(state, held, still, apart, residual)
+
+
+def take_off(image: np.ndarray, sampler: Sampler, state: np.ndarray) -> None:
+    """Take stars off an image (ny, nx), which is changed; state: flux, x, y, (n, 3)."""
+    half = int(sampler.psf.half_px) - 2
+    side = 2 * half + 1
+    for some in np.array_split(state, len(state) * side**2 // BLOCK_PIXELS + 1):
+        flux, x, y = some.T
+        boxes = -(sampler.values(x, y, half) * flux[:, None]).astype(image.dtype)
+        column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+        add_squares(image, column, row, boxes.reshape(-1, side, side))
+
+
+def max_shift(psf: Psf) -> float:
+    """How far a star may go from where it was found, pixels."""
+    return max(MAX_SHIFT_PX, MAX_SHIFT_FWHM * psf.fwhm)
 
 
 def _middle(squares: np.ndarray, half: int, inner: int) -> np.ndarray:
@@ -296,33 +364,78 @@ def fit_psf(
     flux : (n,) float array, optional
         As it was fitted before, ADU; NaN where that is not known.
     """
+    light = np.where(good, light, 0.0).astype(np.float32)
     if not len(x):
-        none, residual = np.zeros(0), np.where(good, light, 0.0)
-        return PsfPhotometry(none, none, none, none, none, none, none, residual)
-    max_shift = max(MAX_SHIFT_PX, MAX_SHIFT_FWHM * psf.fwhm)
-    max_step = max(MAX_STEP_PX, MAX_STEP_FWHM * psf.fwhm)
-    light = np.where(good, light, 0.0)
-    work = _Work.about(psf, gain_e_per_adu, (light, sky_variance, good), (x, y), max_shift)
-    first = work.start(x, y)
-    if flux is not None:
-        first = np.where(np.isfinite(flux), flux, first)
-    state = np.column_stack([first, x, y])
-    held = np.zeros(len(x), dtype=bool)
-    rows, fixed = np.arange(len(x)), work.fixed()
-    for _ in range(MAX_ITERATIONS):
-        system = work.equations(state[rows], fixed)
-        held[rows] |= state[rows, 0] * np.sqrt(system.information[:, 0]) < MIN_SNR_TO_MOVE
-        step = solve_step(system, held[rows], max_step)
-        state[rows] += step
-        far = np.hypot(state[:, 1] - x, state[:, 2] - y) > max_shift
-        state[far, 1:] = np.column_stack([x, y])[far]
-        held |= far
-        moved = (np.abs(step) * np.sqrt(system.information)).max(axis=1)
-        if (moved >= TOLERANCE_SIGMA).sum() <= (1 - SETTLED) * len(x):
-            break
-        moving = _with_coupled(system, held[rows], moved > STILL_SIGMA)
-        fixed, rows = work.fix(state[rows[~moving]], fixed), rows[moving]
-    return work.finish(state, held, light)
+        none = np.zeros(0)
+        return PsfPhotometry(none, none, none, none, none, none, none, none > 0, light)
+    work = _Work.about(psf, gain_e_per_adu, (light, sky_variance, good), (x, y))
+    first = np.full(len(x), np.nan) if flux is None else flux
+    return work.fit(np.column_stack([first, x, y]), light, NO_PLACES)
+
+
+def refit_psf(
+    light: np.ndarray,
+    sky_variance: np.ndarray,
+    good: np.ndarray,
+    psf: Psf,
+    phot: PsfPhotometry,
+    *,
+    keep: np.ndarray,
+    more: np.ndarray,
+    gain_e_per_adu: float,
+) -> PsfPhotometry:
+    """Fit again where some stars have gone or more have come; all others stay as they were fitted.
+
+    As if all were fitted again, but for what a change does to stars farther from it than light and
+    the pixels fitted reach. The errors of the last stars within that take those beyond for known.
+
+    Parameters
+    ----------
+    light, sky_variance, good : (ny, nx) arrays
+        As `fit_psf` was given them.
+    phot : PsfPhotometry
+        What it gave.
+    keep : (n,) bool array
+        The stars that stay.
+    more : (k, 3) float array
+        Flux (ADU, NaN where it is not known), x and y of more stars, which stand after them.
+    """
+    from scipy.spatial import cKDTree
+
+    before = np.column_stack([phot.flux, phot.x, phot.y])
+    changed = np.vstack([before[~keep], more])[:, 1:]
+    if not len(changed):
+        return phot
+    reach = (MODEL_FWHM + FIT_FWHM) * psf.fwhm
+    away = cKDTree(changed).query(before[:, 1:], distance_upper_bound=reach)[0]
+    near = np.isfinite(away) | ~phot.still  # those that go are
+    again, whole = keep & near, np.vstack([before[keep], more])
+    state = np.vstack([before[again], more])
+    # Of a star without a flux it is not known what light has been taken off.
+    if not np.isfinite(before[near, 0]).all() or len(state) >= MANY * len(whole):
+        flux, x, y = whole.T
+        return fit_psf(
+            light, sky_variance, good, psf, x, y, gain_e_per_adu=gain_e_per_adu, flux=flux
+        )
+    residual = phot.residual.copy()
+    work = _Work.about(psf, gain_e_per_adu, (light, sky_variance, good), tuple(state[:, 1:].T))
+    take_off(residual, work.sampler, before[near] * (-1, 1, 1))
+    if not len(state):
+        return replace(phot.only(keep), residual=residual)
+    part = work.without(residual).fit(state, residual, tuple(before[keep & ~near, 1:].T))
+    return _with_part(phot, keep, again, part)
+
+
+def _with_part(
+    phot: PsfPhotometry, keep: np.ndarray, again: np.ndarray, part: PsfPhotometry
+) -> PsfPhotometry:
+    """Put stars that were fitted again in their places, and new ones after those that stay."""
+    n, found = np.count_nonzero(again), {}
+    for name in PER_STAR:
+        values, new = getattr(phot, name).copy(), getattr(part, name)
+        values[again] = new[:n]
+        found[name] = np.append(values[keep], new[n:])
+    return PsfPhotometry(**found, residual=part.residual)
 
 
 def _with_coupled(system: System, held: np.ndarray, stars: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from lightcurve.phot import psf_fit
 from lightcurve.phot.epsf import build_psf
 from lightcurve.phot.moffat import fit_moffats
 from lightcurve.phot.psf import Psf, Sampler, moffat, moffat_psf, psf_boxes
-from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
+from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf, refit_psf
 from lightcurve.phot.surface import fit_surface
 from lightcurve.phot.trails import in_trails, trail_sides
 from lightcurve.simulate.render import expose, render_stars
@@ -199,6 +199,75 @@ def test_stars_that_are_fixed_or_known_before_end_where_all_of_them_do(
         assert np.quantile(np.abs(one.flux_err / plain.flux_err - 1), 0.99) < 1e-3
 
 
+def test_what_is_fitted_again_near_a_change_ends_where_a_fit_of_all_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(psf_fit, "SETTLED", 1.0)
+    monkeypatch.setattr(psf_fit, "MAX_ITERATIONS", 8)
+    rng = np.random.default_rng(12)
+    x, y = grid_of_stars(rng, 12.0)
+    flux = np.exp(rng.uniform(8, 11, len(x)))
+    late = rng.choice(len(x), 20, replace=False)
+    there = np.setdiff1d(np.arange(len(x)), late)
+    ghosts = rng.uniform(20, 280, (2, 15))  # sources that are none
+    light, variance = starfield(rng, x, y, flux)
+    good = np.ones(light.shape, dtype=bool)
+    good[140:143, 50:52] = False
+    frame = light, variance, good, true_psf()
+    before = fit_psf(
+        *frame, np.append(x[there], ghosts[0]), np.append(y[there], ghosts[1]), gain_e_per_adu=GAIN
+    )
+    keep = np.arange(len(before.x)) < len(there)
+    more = np.column_stack([np.full(20, np.nan), x[late] + 0.2, y[late]])
+    part = refit_psf(*frame, before, keep=keep, more=more, gain_e_per_adu=GAIN)
+    rows = np.append(there, late)
+    whole = fit_psf(*frame, part.x, part.y, gain_e_per_adu=GAIN, flux=part.flux)
+    assert np.abs((part.flux - flux[rows]) / part.flux_err).max() < 5
+    off = np.abs(part.flux - whole.flux) / whole.flux_err
+    assert np.median(off) < 0.01
+    assert np.quantile(off, 0.99) < 0.2
+    assert np.quantile(np.abs(part.flux_err / whole.flux_err - 1), 0.99) < 0.01
+    assert np.median(np.abs(part.residual - whole.residual)) < 0.05
+    untouched = np.isin(part.flux, before.flux)
+    assert 0.3 * len(rows) < untouched.sum() < 0.95 * len(rows)
+
+
+def test_without_a_change_nothing_is_fitted_again_and_a_lone_star_may_go() -> None:
+    light, variance = starfield(
+        np.random.default_rng(13), np.array([60.0, 200.0, 150.0]), np.array([60.0, 200.0, 90.0]),
+        np.full(3, 2e4),
+    )  # fmt: skip
+    frame = light, variance, light > -1e9, true_psf()
+    x = np.array([60.0, 200.0, 150.0])
+    fit = fit_psf(*frame, x, np.array([60.0, 200.0, 90.0]), gain_e_per_adu=GAIN)
+    same = np.ones(3, dtype=bool)
+    none = np.zeros((0, 3))
+    assert refit_psf(*frame, fit, keep=same, more=none, gain_e_per_adu=GAIN) is fit
+    less = refit_psf(*frame, fit, keep=x < 190, more=none, gain_e_per_adu=GAIN)
+    assert (less.flux == fit.flux[[0, 2]]).all()
+    assert less.residual[200, 200] == pytest.approx(light[200, 200], rel=1e-4)
+    nothing = refit_psf(*frame, fit, keep=~same, more=none, gain_e_per_adu=GAIN)
+    assert len(nothing.flux) == 0
+    assert np.allclose(nothing.residual, light, rtol=1e-4, atol=1e-2)
+
+
+def test_a_star_without_a_flux_has_all_fitted_again_when_it_goes() -> None:
+    rng = np.random.default_rng(14)
+    x, y = grid_of_stars(rng, 20.0)
+    light, variance = starfield(rng, x, y, np.full(len(x), 2e4))
+    good = np.ones(light.shape, dtype=bool)
+    column, row = round(x[20]), round(y[20])
+    good[row - 6 : row + 7, column - 6 : column + 7] = False
+    frame = light, variance, good, true_psf()
+    fit = fit_psf(*frame, x, y, gain_e_per_adu=GAIN)
+    assert np.isnan(fit.flux[20])
+    keep = np.arange(len(x)) != 20
+    part = refit_psf(*frame, fit, keep=keep, more=np.zeros((0, 3)), gain_e_per_adu=GAIN)
+    whole = fit_psf(*frame, x[keep], y[keep], gain_e_per_adu=GAIN)
+    assert np.abs((part.flux - whole.flux) / whole.flux_err).max() < 0.1
+    assert np.abs(part.residual - whole.residual).max() < 5
+
+
 def test_bad_pixels_do_not_count_and_lost_stars_have_no_flux() -> None:
     rng = np.random.default_rng(8)
     x, y = grid_of_stars(rng)
@@ -227,7 +296,7 @@ def test_charge_trails_are_told_from_neighbours_on_all_sides() -> None:
     flux = np.full(len(x), 5e4)
     none = np.zeros(len(x))
     residual = np.zeros((300, 300), dtype=np.float32)
-    fit = PsfPhotometry(x, y, none, none, flux, none + 100, none + 1, residual)
+    fit = PsfPhotometry(x, y, none, none, flux, none + 100, none + 1, none == 0, residual)
     trail = (x + 7.0, y + rng.uniform(-0.5, 0.5, len(y)))
     assert trail_sides(fit, true_psf(), trail) == ((1, 0),)
     assert in_trails(fit, true_psf(), trail, ((1, 0),)).all()
