@@ -298,7 +298,7 @@ class _Work:
             held |= far
             moved = (np.abs(step) * np.sqrt(system.information)).max(axis=1)
             still[rows] = moved < TOLERANCE_SIGMA
-            if np.count_nonzero(~still) <= (1 - SETTLED) * len(state):
+            if np.count_nonzero(~still) <= (1 - SETTLED) * (len(state) + len(others[0])):
                 break
             moving = _with_coupled(system, held[rows], moved > STILL_SIGMA)
             fixed, rows = self.fix(state[rows[~moving]], fixed), rows[moving]
