@@ -40,7 +40,7 @@ def take_offsets(
     """
     ny, nx = image.shape
     dx, dy = offsets
-    picked = image.ravel().take((y * nx + x)[:, None] + (dy * nx + dx), mode="clip")
+    picked = image.ravel().take((y * nx + x)[:, None] + (dy * nx + dx), mode="wrap")
     reach_x, reach_y = (int(np.abs(d).max(initial=0)) for d in (dx, dy))
     cut = (x < reach_x) | (x >= nx - reach_x) | (y < reach_y) | (y >= ny - reach_y)
     if cut.any():
@@ -140,26 +140,38 @@ def peaks_and_bits(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the highest pixel, and all bad-pixel bits, within each radius plus half a pixel.
 
-    Offsets are sorted by distance, so that one running maximum serves every radius.
+    Offsets are sorted by distance: each ring is looked at once for all radii.
     pixels, bad: (ny, nx) arrays, ADU and `PixelFlag` bits. x, y: (n,) float arrays, pixels.
     radii: (n_radius,) float array, pixels, ascending.
     Returns (n, n_radius) arrays; the peak is NaN where no pixel is finite.
     """
-    offsets, last = _outwards(tuple(radii.tolist()))
+    offsets, first, ring = _outwards(tuple(radii.tolist()))
     column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    peak = np.fmax.accumulate(take_offsets(pixels, column, row, offsets), axis=1)[:, last]
-    bits = np.bitwise_or.accumulate(take_offsets(bad, column, row, offsets), axis=1)[:, last]
+    peak, bits = (
+        of.accumulate(
+            of.reduceat(take_offsets(image, column, row, offsets), first, axis=1), axis=1
+        )[:, ring]
+        for of, image in ((np.fmax, pixels), (np.bitwise_or, bad))
+    )
     return np.where(np.isfinite(peak), peak, np.nan).astype(float), bits
 
 
 @lru_cache(maxsize=64)
-def _outwards(radii: tuple[float, ...]) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Offsets dx, dy in the order of their distance; the last within each radius plus half one."""
+def _outwards(
+    radii: tuple[float, ...],
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
+    """Offsets dx, dy in the order of their distance, ring by ring.
+
+    Where each ring of pixels begins, and the last of those within each radius plus half a pixel.
+    """
     dx, dy = annulus_offsets(0.0, radii[-1] + 0.5)
     distance = np.hypot(dx, dy)
     order = np.argsort(distance, kind="stable")
-    last = np.searchsorted(distance[order], np.add(radii, 0.5), side="right") - 1
-    return (_for_reading(dx[order]), _for_reading(dy[order])), _for_reading(last)
+    count = np.searchsorted(distance[order], np.add(radii, 0.5), side="right")
+    ends, ring = np.unique(count, return_inverse=True)  # close radii hold the same pixels
+    first = np.append(0, ends[:-1])
+    found = (_for_reading(dx[order]), _for_reading(dy[order]))
+    return found, _for_reading(first), _for_reading(ring)
 
 
 def aperture_flags(

@@ -162,8 +162,8 @@ class _Local:
         self, light: np.ndarray, variance: np.ndarray, tight: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give the normal matrix (p, p) and right side (p,); tight: (p,) weight of being 0."""
-        error = np.sqrt(variance)
-        weighed, light = self.design / error, light / error
+        weight = 1 / np.sqrt(variance)
+        weighed, light = self.design * weight, light * weight
         normal, right = np.zeros((len(tight), len(tight))), np.zeros(len(tight))
         for some, terms in self._parts():
             part = weighed[:, some]

@@ -143,11 +143,12 @@ def moments(
     light : (n, m, m), 0 where it does not count; u, v : (n, m) offsets of its columns and rows
     from the star. Not finite where there is no light.
     """
+    by_x, by_y = (np.stack([np.ones_like(w), w, w**2], axis=2) for w in (u, v))
     with np.errstate(invalid="ignore", divide="ignore"):
-        total = light.sum(axis=(1, 2))
-        along_x = (light.sum(axis=1) * u**2).sum(axis=1) / total
-        along_y = (light.sum(axis=2) * v**2).sum(axis=1) / total
-        across = ((light @ u[..., None])[..., 0] * v).sum(axis=1) / total
+        found = by_y.swapaxes(1, 2) @ (light @ by_x)  # [star, power of y, power of x]
+        along_x, along_y, across = (
+            found[:, j, i] / found[:, 0, 0] for j, i in ((0, 2), (2, 0), (1, 1))
+        )
     return along_x, along_y, across
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightcurve.phot.cutouts import add_squares, gather, nearest_pixel
+from lightcurve.phot.cutouts import add_squares, gather, nearest_pixel, peaks_and_bits
 
 
 def test_who_is_beyond_the_frame_has_the_pixel_at_its_rim():
@@ -36,3 +36,23 @@ def test_squares_are_added_where_they_lie_on_the_image() -> None:
     found = image.copy()
     add_squares(found, x, y, squares)
     np.testing.assert_allclose(found, image + whole[30:50, 30:60], atol=1e-12)
+
+
+def test_the_highest_pixel_and_all_bits_are_those_within_each_radius() -> None:
+    """Radii so close that they hold the same pixels, NaN, and stars at the edge."""
+    rng = np.random.default_rng(6)
+    pixels = rng.normal(100, 30, (40, 50)).astype(np.float32)
+    pixels[rng.random(pixels.shape) < 0.1] = np.nan
+    pixels[:7, :7] = np.nan
+    bad = (rng.random(pixels.shape) < 0.05) * rng.integers(1, 64, pixels.shape)
+    x, y = rng.uniform(0, 49, 60), rng.uniform(0, 39, 60)
+    x[0] = y[0] = 1.0
+    radii = np.array([0.3, 0.4, 1.5, 1.51, 1.52, 3.0, 5.5])
+    peak, bits = peaks_and_bits(pixels, bad.astype(np.uint8), x, y, radii)
+    rows, columns = np.mgrid[:40, :50]
+    for star, radius in np.ndindex(peak.shape):
+        far = np.hypot(columns - np.rint(x[star]), rows - np.rint(y[star]))
+        inside = far <= radii[radius] + 0.5
+        finite = pixels[inside][np.isfinite(pixels[inside])]
+        np.testing.assert_equal(peak[star, radius], finite.max() if finite.size else np.nan)
+        assert bits[star, radius] == np.bitwise_or.reduce(bad[inside])
