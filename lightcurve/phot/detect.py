@@ -220,15 +220,23 @@ def bright_maxima(light: Light, threshold: float) -> Peaks:
     filtered frame, wherever noise alone does not reach the threshold. The rim is left out, and
     heights are those above the sky.
     """
-    pixels, sky, nx = light.pixels, light.sky, light.pixels.shape[1]
-    found = []
-    for rows, above, below in sky.bands():
-        band = np.flatnonzero(pixels[rows] > np.minimum(above, below) + np.float32(threshold))
-        found.append(band + rows.start * nx)
-    y, x = _topped(pixels, np.concatenate(found))
-    height = pixels[y, x] - sky.at(x, y)
+    y, x = _topped(light.pixels, _bright(light, np.float32(threshold)))
+    height = light.pixels[y, x] - light.sky.at(x, y)
     high = (height > threshold) & ~unusable(light.bad[y, x])
     return y[high], x[high], height[high]
+
+
+def _bright(light: Light, threshold: np.float32) -> np.ndarray:
+    """Find all pixels so far above the sky, numbered in reading order, and some nearly so."""
+    pixels, sky = light.pixels, light.sky
+    lowest = sky.lines.min()
+    if sky.lines.max() - lowest < threshold / 2:
+        return np.flatnonzero(pixels > lowest + threshold)
+    found = []
+    for rows, above, below in sky.bands():
+        band = np.flatnonzero(pixels[rows] > np.minimum(above, below) + threshold)
+        found.append(band + rows.start * pixels.shape[1])
+    return np.concatenate(found)
 
 
 def follow(light: Light, maxima: Peaks, lowest: float, limit: int) -> Peaks:

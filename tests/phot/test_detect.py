@@ -279,3 +279,19 @@ def test_pieces_of_one_star_are_those_near_a_brighter_one() -> None:
     plain = np.flatnonzero(~(np.tril(apart <= SAME_PX, -1)).any(axis=1))
     np.testing.assert_array_equal(_first_at_place(x, y), plain)
     assert 150 < len(plain) < 280
+
+
+@pytest.mark.parametrize("slope", [0.0, 2.0])
+def test_bright_maxima_are_all_that_stand_out_of_the_sky(slope: float) -> None:
+    """A flat sky is compared at once, a steep one band by band; the plain way looks at each."""
+    rng = np.random.default_rng(16)
+    image = simulated_stars_image(rng, shape=(300, 260), fwhm=3.0, flux_range=(5e3, 4e5))
+    pixels = (image.pixels + slope * np.arange(260)).astype(np.float32)
+    light = Light(pixels, np.zeros(pixels.shape, np.uint8), measure_sky(pixels))
+    threshold = 8 * light.sky.rms
+    found = by_place(bright_maxima(light, threshold))
+    whole = light.whole()
+    around = np.lib.stride_tricks.sliding_window_view(pixels, (3, 3)).max(axis=(2, 3))
+    plain = np.argwhere((pixels[1:-1, 1:-1] == around) & (whole[1:-1, 1:-1] > threshold)) + 1
+    assert set(found) == {(y, x) for y, x in plain.tolist()}
+    assert len(plain) > 20
