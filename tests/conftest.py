@@ -109,7 +109,7 @@ def kept_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Night, Path]:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs draw no figures: most of what a small night costs, and nobody looks at them."""
-    monkeypatch.setattr("lightcurve.night.figures.draw_together", lambda *_, **__: {})
+    monkeypatch.setattr("lightcurve.night.drawing.draw_together", lambda *_, **__: {})
 
 
 @pytest.fixture(autouse=True)

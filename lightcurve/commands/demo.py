@@ -24,7 +24,7 @@ def demo(
     """Simulate a small night with a transit, reduce it, and show truth beside result."""
     from lightcurve.core.processes import LOADED, warm_to_draw
 
-    warm_to_draw("lightcurve.simulate.night", *LOADED, "lightcurve.night.figures")
+    warm_to_draw("lightcurve.simulate.night", *LOADED, "lightcurve.night.drawing")
     with LINE.show("starting"):  # imports take a while
         from lightcurve.night.demo import run_demo
 

@@ -38,7 +38,7 @@ def run(
     if settings.workers != 1 and settings.figures is Figures.NONE:
         warm_beside(*LOADED)
     elif settings.workers != 1:
-        warm_to_draw(*LOADED, "lightcurve.night.figures")
+        warm_to_draw(*LOADED, "lightcurve.night.drawing")
     with LINE.show("starting"):  # imports take a while
         from lightcurve.night.nights import reduce_nights
 

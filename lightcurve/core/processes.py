@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,6 +60,10 @@ class _Worker:
         with suppress(*BROKEN):
             self.pipe.send(value)
 
+    def send_packed(self, value: bytes | memoryview) -> None:
+        with suppress(*BROKEN):
+            self.pipe.send_bytes(value)
+
     def end(self) -> None:
         self.process.kill()
         self.process.join()
@@ -71,7 +76,7 @@ def spread(tasks: Iterable[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T
     The result is None where the process died. do: is sent to each process once, so that it may hold
     much; what it raises is raised here.
     """
-    waiting = deque(tasks)
+    waiting, packed = deque(tasks), ForkingPickler.dumps(do)
     at_work: dict[_Worker, T] = {}
     try:
         while waiting or at_work:
@@ -80,7 +85,7 @@ def spread(tasks: Iterable[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T
                 fresh.append(_start())
                 at_work[fresh[-1]] = waiting.popleft()
             for one in fresh:  # all load what they need before the first is waited for
-                one.send(do)
+                one.send_packed(packed)
                 one.send(at_work[one])
             ready = _answers(at_work)
             for one in [one for one in at_work if one.pipe in ready]:

@@ -11,10 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.core.covariates import covariate_named
-from lightcurve.core.data import Figures, StarRole, TransitFit
+from lightcurve.core.data import StarRole, TransitFit
 from lightcurve.core.errors import InputError
-from lightcurve.core.processes import divide, ready_with
-from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
 from lightcurve.core.registry import Registry
 from lightcurve.curve.detrend import column_median, column_scatter
@@ -47,7 +45,6 @@ log = logging.getLogger(__name__)
 N_PROFILES = 6
 MIN_RADII = 4  # for a curve of growth; where fewer were measured, so many are on one frame:
 N_LADDER = 12
-SLOW = ("corner", "light_curve", "field", "covariates")
 FEWEST = 3  # points, of whose residuals averages can be drawn
 # Of the frames: how each is called, its unit, and its digits.
 CONDITIONS = {
@@ -90,12 +87,14 @@ class Figure:
     caption : below it, on the page.
     lacks : what it cannot be drawn without and is not there; empty where it can be drawn.
     draw : writes it.
+    early : whether it can be drawn before anything is fitted to the light curve.
     """
 
     name: str
     caption: str
     lacks: Callable[[Finished], str]
     draw: Callable[[Path, Finished], object]
+    early: bool = False
 
     @property
     def help(self) -> str:
@@ -385,21 +384,30 @@ FIGURES: Registry[Figure] = Registry(
         "Radial profiles with aperture and sky annulus; FWHM along the night.",
         _no_pixels,
         _seeing_profile,
+        early=True,
     ),
     Figure(
         "cumulative_flux",
         "Flux inside a growing radius: flat where the aperture is wide enough.",
         _no_growth,
         _cumulative_flux,
+        early=True,
     ),
-    Figure("field", "The reference frame with the apertures.", _no_picture, _field),
-    Figure("masters", "The master calibration frames.", _no_masters, _masters),
-    Figure("star_curves", "Each comparison star against the others.", _no_stars, _star_curves),
+    Figure("field", "The reference frame with the apertures.", _no_picture, _field, early=True),
+    Figure("masters", "The master calibration frames.", _no_masters, _masters, early=True),
+    Figure(
+        "star_curves",
+        "Each comparison star against the others.",
+        _no_stars,
+        _star_curves,
+        early=True,
+    ),
     Figure(
         "noise",
         "Scatter of every star from point to point, against its brightness.",
         _no_cube,
         _noise,
+        early=True,
     ),
     Figure(
         "neighbours",
@@ -407,7 +415,7 @@ FIGURES: Registry[Figure] = Registry(
         _no_neighbours,
         _neighbours,
     ),
-    Figure("night", "The conditions along the night.", _no_panels, _conditions),
+    Figure("night", "The conditions along the night.", _no_panels, _conditions, early=True),
     Figure(
         "time_averaging",
         "Scatter of the residuals in bins, beside what white noise does.",
@@ -424,77 +432,3 @@ ON_PAGE = (
     "corner", "time_averaging", "covariates", "seeing_profile", "cumulative_flux", "noise",
     "neighbours", "masters",
 )  # fmt: skip
-
-
-def draw(
-    folder: Path,
-    finished: Finished,
-    names: Sequence[str],
-    *,
-    kind: str = "png",
-    progress: Progress = silent,
-) -> dict[str, Path]:
-    """Draw figures into a folder, which is made if need be.
-
-    names: of figures for which there is all that they need. Returns the files by name.
-    """
-    paths = {name: folder / f"{name}.{kind}" for name in names}
-    if paths:
-        folder.mkdir(parents=True, exist_ok=True)
-    for name, path in progress(paths.items(), "Drawing", len(paths)):
-        FIGURES.get(name).draw(path, finished)
-    return paths
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """What a process does with the name of a figure; the night, which is large, travels once."""
-
-    folder: Path
-    finished: Finished
-
-    def __call__(self, name: str) -> str:
-        draw(self.folder, self.finished, [name])
-        return name
-
-
-def draw_together(
-    folder: Path,
-    finished: Finished,
-    names: Sequence[str],
-    processes: int,
-    *,
-    progress: Progress = silent,
-) -> dict[str, Path]:
-    """Draw figures as `draw` does, several at a time; those that take longest are begun first."""
-    order = sorted(names, key=lambda name: name not in SLOW)
-    drawing = divide(order, _Drawn(folder, finished), processes)
-    for _ in progress(drawing, "Drawing", len(names)):
-        pass
-    return {name: folder / f"{name}.png" for name in names}
-
-
-def draw_wanted(
-    folder: Path,
-    finished: Finished,
-    wanted: Figures = Figures.ALL,
-    *,
-    workers: int | None = None,
-    progress: Progress = silent,
-) -> dict[str, Path]:
-    """Draw those of the wanted figures for which there is all that they need.
-
-    Where the frames are not at hand, those that an earlier run drew of them stay. Returns the files
-    by name.
-    workers: processes that may draw, where some stand ready; None for as many as are worth it.
-    """
-    among = {Figures.ALL: FIGURES.names(), Figures.PAGE: ON_PAGE, Figures.NONE: ()}[wanted]
-    lacking = {one.name: one.lacks(finished) for one in FIGURES if one.name in among}
-    names = [name for name, lack in lacking.items() if not lack]
-    processes = ready_with(__name__, workers)
-    paths = draw_together(folder, finished, names, processes, progress=progress)
-    if finished.night is not None:
-        old = {name: folder / f"{name}.png" for name, lack in lacking.items() if lack == PIXELS}
-        paths |= {name: path for name, path in old.items() if path.is_file()}
-    # In one order, whoever drew them: a run that is written again is the same to the byte.
-    return {name: paths[name] for name in lacking if name in paths}

@@ -35,7 +35,7 @@ from lightcurve.core.progress import each_once, open_log, stage
 from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import csv_text, parse_numbers
 from lightcurve.core.times import bjd_tdb
-from lightcurve.night.figures import draw_wanted
+from lightcurve.night.drawing import draw_wanted
 from lightcurve.night.finished import Finished
 from lightcurve.night.fit_checks import ONE_CAMERA, check_epoch, check_exposure, check_sense
 from lightcurve.night.fit_products import summarise_fit, write_fit

@@ -39,7 +39,7 @@ from lightcurve.report.html import (
     parameter_table,
     table_of,
 )
-from lightcurve.report.page.bundle import write_night_page
+from lightcurve.report.page.bundle import read_ahead, write_night_page
 from lightcurve.report.page.contents import (
     Column,
     Curve,
@@ -70,17 +70,27 @@ def write_page(
     summary: Mapping[str, Result],
     frames: list[dict[str, Any]],
     products: Collection[str] = (),
+    begun: Page | None = None,
 ) -> Path:
     """Write report.html: the night on one page.
 
     figures: PNG files; frames: what became of each file; products: names of the
-    run's files, to be linked.
+    run's files, to be linked; begun: from `begin_page`.
     """
     trusted = read_trust(path.parent, night.curve)
-    page = page_of(
-        night, figures, summary=summary, frames=frames, products=products, trusted=trusted
-    )
-    return write_night_page(path, with_cube(page, night))
+    page = begun or begin_page(path, night, summary=summary)
+    page = _with_files(page, night, figures, frames=frames, products=products, trusted=trusted)
+    return write_night_page(path, page)
+
+
+def begin_page(path: Path, night: Night, *, summary: Mapping[str, Result]) -> Page:
+    """Put together what waits for no figure: nearly all of what a page takes.
+
+    path: of report.html, beside which stands what was found since.
+    """
+    read_ahead()
+    page = _without_files(night, summary=summary, trusted=read_trust(path.parent, night.curve))
+    return with_cube(page, night)
 
 
 def page_of(
@@ -94,8 +104,39 @@ def page_of(
     trusted: Trusted | None = None,
 ) -> Page:
     """Collect what the page says; its film costs as much as all the rest."""
-    exposure_s = night.scene.reference.exposure.exposure_s  # as the fit has it
+    page = _without_files(night, summary=summary, film=film, trusted=trusted)
+    return _with_files(page, night, figures, frames=frames, products=products, trusted=trusted)
+
+
+def _with_files(
+    page: Page,
+    night: Night,
+    figures: list[Path],
+    *,
+    frames: list[dict[str, Any]],
+    products: Collection[str],
+    trusted: Trusted | None,
+) -> Page:
+    """Add what hangs on the files there are: sections and figures."""
     beside_fit = {"corner"} if night.fit is not None else set()
+    sections = [
+        *_of_fit(night, figures),
+        *_put_in(trusted, figures),
+        *rests_on(night, frames),
+        product_links(products),
+    ]
+    shown = _captioned(figures, [n for n in ON_PAGE if n not in beside_fit])
+    return replace(page, sections=sections, figures=shown)
+
+
+def _without_files(
+    night: Night,
+    *,
+    summary: Mapping[str, Result],
+    film: bool = True,
+    trusted: Trusted | None = None,
+) -> Page:
+    exposure_s = night.scene.reference.exposure.exposure_s  # as the fit has it
     return Page(
         title=_title(night),
         subtitle=_subtitle(night),
@@ -108,15 +149,8 @@ def page_of(
         stars=_stars(night),
         covariates=night.fit.covariates if night.fit else (),
         flag_names={flag.name or "": int(flag) for flag in Flag},
-        sections=[
-            *_of_fit(night, figures),
-            *_put_in(trusted, figures),
-            *rests_on(night, frames),
-            product_links(products),
-        ],
         picture=picture_part(night),
         film=film_part(night) if film else None,
-        figures=_captioned(figures, [n for n in ON_PAGE if n not in beside_fit]),
         footer=f"lightcurve {__version__}, seed {night.settings.seed}",
     )
 

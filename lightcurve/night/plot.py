@@ -8,7 +8,8 @@ from pathlib import Path
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.registry import did_you_mean
-from lightcurve.night.figures import FIGURES, draw
+from lightcurve.night.drawing import draw
+from lightcurve.night.figures import FIGURES
 from lightcurve.night.finished import read_finished
 from lightcurve.report.style import FORMATS, Look, wearing
 

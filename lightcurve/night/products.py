@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,11 +21,14 @@ from lightcurve.core.data import Criterion, LightCurve, Products, Result, Soluti
 from lightcurve.core.files import write_text
 from lightcurve.core.flags import NO_POINT, count_flags
 from lightcurve.core.progress import Progress, silent
+from lightcurve.core.settings import Settings
 from lightcurve.curve.quoted import judge_errors
+from lightcurve.night.drawing import Drawing
 from lightcurve.night.figures import find_neighbours
 from lightcurve.night.finished import describe_night, finish, read_finished
 from lightcurve.night.frame_table import frame_rows, write_frames_table
 from lightcurve.night.reduced import KEPT, Night
+from lightcurve.report.html import lighten
 from lightcurve.setup.solving import describe_solution
 from lightcurve.tables.columns import DESCRIPTION
 from lightcurve.tables.run_folder import TRUST, read_trust
@@ -36,8 +40,12 @@ from lightcurve.tables.run_tables import (
     write_stars,
 )
 
+if TYPE_CHECKING:
+    from lightcurve.report.page.contents import Page
+
 __all__ = ["write_page_anew"]
 
+PAGE = "report.html"
 LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
 log = logging.getLogger(__name__)
 TRUSTED = (TRUST, "trust.csv", "figures/trust.png")
@@ -78,6 +86,11 @@ def write_run(
     return write_text(path, tomli_w.dumps(content))
 
 
+def begin_drawing(out: Path, settings: Settings) -> Drawing:
+    """Draw the figures of a run folder as its settings want them, once they are begun."""
+    return Drawing(out / "figures", settings.figures, settings.workers)
+
+
 def written_by(path: Path) -> set[str]:
     """List the files that a run says it wrote.
 
@@ -96,10 +109,14 @@ def write_products(
     timings_s: Mapping[str, float],
     *,
     sidecars: bool = False,
+    drawing: Drawing | None = None,
     progress: Progress = silent,
 ) -> Products:
-    """Write every file of a run, with `sidecars` each frame's WCS too; timings are those so far."""
-    from lightcurve.night.figures import draw_wanted
+    """Write every file of a run, with `sidecars` each frame's WCS too; timings are those so far.
+
+    drawing: where figures were begun.
+    """
+    from lightcurve.night.page import begin_page
 
     paths = _write_tables(out, night)
     if sidecars:
@@ -107,20 +124,25 @@ def write_products(
     neighbours = find_neighbours(night)
     if neighbours:
         paths[NEIGHBOURS.name] = write_nebs(out / NEIGHBOURS.name, neighbours)
-    drawn = draw_wanted(
-        out / "figures", finish(night, neighbours), night.settings.figures,
-        workers=night.settings.workers, progress=progress,
-    )  # fmt: skip
-    figures = sorted(drawn.values())  # in one order, drawn now or kept of the run
-    summary = summarise(night)
-    paths |= {f"figures/{path.name}": path for path in figures}
+    finished, summary = finish(night, neighbours), summarise(night)
+    with drawing or begin_drawing(out, night.settings) as figures:
+        figures.begin(finished)
+        page = begin_page(out / PAGE, night, summary=summary)  # meanwhile
+        drawn = figures.paths(finished, each=lighten, progress=progress)
+    # In one order, drawn now or kept of the run.
+    paths |= {f"figures/{path.name}": path for path in sorted(drawn.values())}
     paths |= {name: out / name for name in (DESCRIPTION, KEPT, "run.log")}
-    paths |= _write_page_and_record(out, night, summary, paths)
+    paths |= _write_page_and_record(out, night, summary, paths, begun=page)
     return Products(out, paths, dict(timings_s), summary)
 
 
 def _write_page_and_record(
-    out: Path, night: Night, summary: Mapping[str, Result], paths: Mapping[str, Path]
+    out: Path,
+    night: Night,
+    summary: Mapping[str, Result],
+    paths: Mapping[str, Path],
+    *,
+    begun: Page | None = None,
 ) -> dict[str, Path]:
     """Write report.html and run.toml, beside the other files of the run; and remove earlier ones.
 
@@ -131,9 +153,9 @@ def _write_page_and_record(
     trusted = {} if read_trust(out, night.curve) is None else {n: out / n for n in TRUSTED}
     written = {**paths, **{name: path for name, path in trusted.items() if path.is_file()}}
     figures = sorted(path for name, path in written.items() if name.startswith("figures/"))
-    written["report.html"] = write_page(
-        out / "report.html", night, figures, summary=summary, frames=frame_rows(*night.of_frames),
-        products={*written, "run.toml"},
+    written[PAGE] = write_page(
+        out / PAGE, night, figures, summary=summary, frames=frame_rows(*night.of_frames),
+        products={*written, "run.toml"}, begun=begun,
     )  # fmt: skip
     _remove_of_earlier_run(out, set(written))
     return {**written, "run.toml": write_run(out / "run.toml", night, summary, written)}

@@ -10,11 +10,12 @@ from lightcurve.core.progress import Clock, Progress, open_log, silent, stage
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.companions import find_blend
+from lightcurve.night.finished import finish
 from lightcurve.night.frame_table import report_inventory, whatever_comes, write_frames_table
 from lightcurve.night.keep import keep_night
 from lightcurve.night.opening import at_opening
 from lightcurve.night.prepare import prepare_night
-from lightcurve.night.products import write_products
+from lightcurve.night.products import begin_drawing, write_products
 from lightcurve.night.reduced import Night, stack_results
 from lightcurve.night.sets import one_set
 from lightcurve.night.settle import (
@@ -109,14 +110,19 @@ def reduce_set(
             measurements, scene = settle_noise(measurements, scene, settings)
             blend = find_blend(measurements, scene, target, settings)
             curve = choose_for(target, measurements, settings, blend)
-        with clock("fit", "fitting the transit"):
-            fitted = fit_if_known(curve, target, scene, settings)
         night = Night(
-            inventory, target, settings, scene, results, measurements, curve, *fitted, blend=blend
-        )
-        with stage("writing tables, figures and page"):
-            keep_night(out, night)
-            products = write_products(
-                out, night, clock.timings_s, sidecars=sidecars, progress=progress
-            )
+            inventory, target, settings, scene, results, measurements, curve, None, None,
+            blend=blend,
+        )  # fmt: skip
+        with begin_drawing(out, settings) as drawing:
+            drawing.begin(finish(night), early=True)
+            with clock("fit", "fitting the transit"):
+                fit, verdict = fit_if_known(curve, target, scene, settings)
+                night = replace(night, fit=fit, verdict=verdict)
+            with stage("writing tables, figures and page"):
+                keep_night(out, night)
+                products = write_products(
+                    out, night, clock.timings_s, sidecars=sidecars, drawing=drawing,
+                    progress=progress,
+                )  # fmt: skip
         return replace(night, products=products)

@@ -14,6 +14,7 @@ import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -22,7 +23,7 @@ import numpy as np
 
 from lightcurve.core.data import Parameter
 from lightcurve.core.errors import InputError
-from lightcurve.core.files import json_text, write_text
+from lightcurve.core.files import file_state, json_text, write_text
 from lightcurve.report.field import stretch, thin
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = [
     "Table",
     "as_printed",
     "in_words",
+    "lighten",
     "parameter_table",
     "table_of",
     "write_page",
@@ -321,16 +323,25 @@ def small_figure(path: Path, caption: str) -> dict[str, Any]:
 
     Raises InputError when it is missing or no PNG.
     """
+    return {**_lightened(path, file_state(path)), "caption": caption}
+
+
+def lighten(path: Path) -> None:
+    """Make the figure of a file light ahead of its page, which then has it at hand."""
+    _lightened(path, file_state(path))
+
+
+@lru_cache(maxsize=16)
+def _lightened(path: Path, state: str) -> dict[str, Any]:  # noqa: ARG001  (as the file is)
     from PIL import Image
 
-    embed(path, caption)
+    embed(path, "")
     with Image.open(path) as figure:
         width, height = (round(side * SMALL) for side in figure.size)
         small = figure.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     small.quantize(COLOURS).save(file, format="PNG", optimize=True)
-    source = _data_address(file.getvalue())
-    return {"source": source, "caption": caption, "width": width, "height": height}
+    return {"source": _data_address(file.getvalue()), "width": width, "height": height}
 
 
 def _display(table: Table) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lightcurve.core.data import Figures, Masters
-from lightcurve.night.figures import FIGURES, ON_PAGE, draw_together, draw_wanted
+from lightcurve.night import drawing
+from lightcurve.night.drawing import Drawing, draw_together
+from lightcurve.night.figures import FIGURES, ON_PAGE
 from sim_finished import finished
 
 
@@ -28,10 +31,10 @@ def test_masters_are_drawn_where_there_is_a_picture_of_one(masters, drawn):
 
 def test_a_run_draws_what_is_wanted_of_it(tmp_path):
     night = finished(n=40, stars=2)
-    page = draw_wanted(tmp_path / "page", night, Figures.PAGE)
+    page = Drawing(tmp_path / "page", Figures.PAGE).paths(night)
     assert {"corner", "covariates"} < set(page) < set(ON_PAGE)
     assert set(page.values()) == set((tmp_path / "page").iterdir())
-    assert draw_wanted(tmp_path / "none", night, Figures.NONE) == {}
+    assert Drawing(tmp_path / "none", Figures.NONE).paths(night) == {}
     assert not (tmp_path / "none").exists()
 
 
@@ -57,3 +60,27 @@ def test_what_no_process_draws_is_drawn_here(trouble, tmp_path, monkeypatch):
     night, names = finished(n=40, stars=2), ("time_averaging", "light_curve", "covariates")
     drawn = draw_together(tmp_path, night, names, 2)
     assert set(drawn.values()) == set(tmp_path.iterdir())
+
+
+def test_what_processes_draw_meanwhile_is_what_is_drawn_at_the_end(tmp_path, monkeypatch):
+    night = finished(n=40, stars=2)
+    with Drawing(tmp_path / "end") as here:
+        wanted = here.paths(night)
+    monkeypatch.setattr(drawing, "ready_with", lambda *_: 2)
+    come: list[str] = []
+    with Drawing(tmp_path / "meanwhile") as beside:
+        beside.begin(replace(night, fit=None), early=True)
+        drawn = beside.paths(night, each=lambda path: come.append(path.stem))
+    assert list(drawn) == list(wanted)
+    assert sorted(come) == sorted(drawn)
+    for name, path in drawn.items():
+        assert path.read_bytes() == wanted[name].read_bytes()
+
+
+def test_a_figure_that_fails_meanwhile_is_told_at_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(drawing, "ready_with", lambda *_: 2)
+    (tmp_path / "figures").write_text("no folder")
+    with Drawing(tmp_path / "figures") as beside:
+        beside.begin(finished(n=40, stars=2), early=True)
+        with pytest.raises(OSError, match="figures"):
+            beside.paths(finished(n=40, stars=2))

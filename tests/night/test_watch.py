@@ -17,7 +17,7 @@ from lightcurve.cli import INTERRUPTED, app, main
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames import inventory as stock
-from lightcurve.night import figures, page
+from lightcurve.night import drawing, page
 from lightcurve.night.nights import reduce_nights
 from lightcurve.night.watch import FolderLook, Watch, begin_watch, finish_watch, watch_folder
 from sim import tiny_night
@@ -50,7 +50,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(autouse=True)
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take most of the time, and nothing here looks at them."""
-    monkeypatch.setattr(figures, "draw_together", Mock(return_value={}))
+    monkeypatch.setattr(drawing, "draw_together", Mock(return_value={}))
     monkeypatch.setattr(page, "write_page", Mock(side_effect=lambda path, *_, **__: path))
 
 

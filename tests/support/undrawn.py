@@ -11,5 +11,5 @@ __all__ = ["reduce_night"]
 
 def reduce_night(*arguments, **options):
     """`lightcurve.night.story.reduce_night`, but for the figures."""
-    with mock.patch("lightcurve.night.figures.draw_together", return_value={}):
+    with mock.patch("lightcurve.night.drawing.draw_together", return_value={}):
         return story.reduce_night(*arguments, **options)

@@ -25,7 +25,7 @@ from lightcurve.report.page.sketch import sketch_curve
 if TYPE_CHECKING:
     import jinja2
 
-__all__ = ["write_night_page"]
+__all__ = ["read_ahead", "write_night_page"]
 
 HERE = Path(__file__).parent
 # Joined in this order into one closure, those that are there.
@@ -69,6 +69,11 @@ def render_page(page: Page) -> str:
         bokeh=bokeh.packed,
         data=Markup(as_data(page.content())),  # noqa: S704  (no mark that ends the block is in it)
     )
+
+
+def read_ahead() -> None:
+    """Read what all pages hold, so that the first need not wait for it."""
+    _script(), _bokeh(), _template()
 
 
 def _policy(*digests: str, live: bool) -> str:

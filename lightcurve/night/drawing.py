@@ -1,0 +1,180 @@
+"""Figures drawn: by this process, or by others that stand ready while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
+from typing import Self
+
+from lightcurve.core.data import Figures
+from lightcurve.core.processes import divide, ready_with
+from lightcurve.core.progress import Progress, silent
+from lightcurve.night.figures import FIGURES, ON_PAGE, PIXELS, Figure
+from lightcurve.night.finished import Finished
+
+SLOW = ("corner", "light_curve", "field", "covariates")
+ALONE = Lock()  # for what matplotlib sets is set for all threads
+AMONG: dict[Figures, Sequence[str]] = {
+    Figures.ALL: FIGURES.names(), Figures.PAGE: ON_PAGE, Figures.NONE: (),
+}  # fmt: skip
+
+
+def draw(
+    folder: Path,
+    finished: Finished,
+    names: Sequence[str],
+    *,
+    kind: str = "png",
+    progress: Progress = silent,
+) -> dict[str, Path]:
+    """Draw figures into a folder, which is made if need be.
+
+    names: of figures for which there is all that they need. Returns the files by name.
+    """
+    paths = {name: folder / f"{name}.{kind}" for name in names}
+    if paths:
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, path in progress(paths.items(), "Drawing", len(paths)):
+        with ALONE:
+            FIGURES.get(name).draw(path, finished)
+    return paths
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What a process does with the name of a figure; the night, which is large, travels once."""
+
+    folder: Path
+    finished: Finished
+
+    def __call__(self, name: str) -> str:
+        draw(self.folder, self.finished, [name])
+        return name
+
+
+def draw_together(
+    folder: Path,
+    finished: Finished,
+    names: Sequence[str],
+    processes: int,
+    *,
+    each: Callable[[str], object] = str,
+    progress: Progress = silent,
+) -> dict[str, Path]:
+    """Draw figures as `draw` does, several at a time; those that take longest are begun first.
+
+    each: is called with the name of each that is drawn.
+    """
+    order = sorted(names, key=lambda name: name not in SLOW)
+    drawing = divide(order, _Drawn(folder, finished), processes)
+    for name, _ in progress(drawing, "Drawing", len(names)):
+        each(name)
+    return {name: folder / f"{name}.png" for name in names}
+
+
+class Drawing:
+    """The figures of a run, drawn by processes that stand ready while this one goes on.
+
+    A context, at whose end none is being drawn any more. Without such processes all are drawn when
+    they are asked for.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be.
+    wanted : Figures
+        Of them those are drawn for which there is all that they need.
+    workers : int, optional
+        Processes that may draw; as many as are worth it if None.
+    """
+
+    def __init__(
+        self, folder: Path, wanted: Figures = Figures.ALL, workers: int | None = None
+    ) -> None:
+        self._folder, self._among = folder, AMONG[wanted]
+        self._processes = ready_with(__name__, workers)
+        self._threads = ThreadPoolExecutor(2, "drawing")  # which wait for the processes
+        self._jobs: list[Future[dict[str, Path]]] = []
+        self._begun: set[str] = set()
+        self._drawn: SimpleQueue[str | None] = SimpleQueue()  # names, and None for the end of a job
+
+    def __enter__(self) -> Self:
+        """Begin nothing yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for what was begun."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def begin(self, finished: Finished, *, early: bool = False) -> None:
+        """Let processes draw what was not begun before.
+
+        early: only what does not tell of a fit, which the light curve does not have yet.
+        """
+        names = [
+            one.name
+            for one in self._wanted()
+            if one.name not in self._begun and (one.early or not early) and not one.lacks(finished)
+        ]
+        if self._processes < 2 or not names:
+            return
+        self._begun.update(names)
+        if finished.night is not None:  # no figure shows single frames, which are most of it
+            finished = replace(finished, night=replace(finished.night, results=()))
+        job = self._threads.submit(
+            draw_together, self._folder, finished, names, self._processes, each=self._drawn.put
+        )
+        job.add_done_callback(lambda _: self._drawn.put(None))
+        self._jobs.append(job)
+
+    def paths(
+        self,
+        finished: Finished,
+        *,
+        each: Callable[[Path], object] = str,
+        progress: Progress = silent,
+    ) -> dict[str, Path]:
+        """Draw what is left, and give the files of all figures by name.
+
+        Where the frames are not at hand, those that an earlier run drew of them stay.
+        each: is called with the files drawn by processes, as they come.
+        """
+        self.begin(finished)
+        for name in progress(self._names(), "Drawing", len(self._begun)):
+            each(self._file(name))
+        paths: dict[str, Path] = {}
+        for job in self._jobs:
+            paths |= job.result()
+        lacking = {one.name: one.lacks(finished) for one in self._wanted()}
+        left = [name for name, lack in lacking.items() if not lack and name not in self._begun]
+        paths |= draw_together(self._folder, finished, left, 1, progress=progress)
+        if finished.night is not None:
+            old = {name: self._file(name) for name, lack in lacking.items() if lack == PIXELS}
+            paths |= {name: path for name, path in old.items() if path.is_file()}
+        # In one order, whoever drew them: a run that is written again is the same to the byte.
+        return {name: paths[name] for name in lacking if name in paths}
+
+    def _wanted(self) -> Iterator[Figure]:
+        return (one for one in FIGURES if one.name in self._among)
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}.png"
+
+    def _names(self) -> Iterator[str]:
+        """Give the names of figures as they are drawn, until all jobs have ended."""
+        at_work = len(self._jobs)
+        while at_work:
+            if (name := self._drawn.get()) is None:
+                at_work -= 1
+            else:
+                yield name
+
+
+def draw_wanted(folder: Path, finished: Finished, wanted: Figures) -> dict[str, Path]:
+    """Draw those of the wanted figures that can be drawn; gives the files by name."""
+    with Drawing(folder, wanted) as drawing:
+        return drawing.paths(finished)
