@@ -241,13 +241,15 @@ def _restless(block: np.ndarray, jumping: np.ndarray, sigma: float) -> np.ndarra
     """
     j, i = np.nonzero(jumping)
     calm = _calm(block, j, i, share=0.5)
-    beside = np.stack([block[:, j + y, i + x] for y, x in _BESIDE])
-    beside -= np.median(np.take_along_axis(beside, calm[None], axis=1), axis=1, keepdims=True)
+    beside = np.stack([_values(block, j + y, i + x) for y, x in _BESIDE])
+    usual = np.sort(np.take_along_axis(beside, calm[None], axis=1), axis=1)
+    half = (len(calm) - 1) // 2, len(calm) // 2
+    beside -= usual[:, half, :].mean(axis=1, keepdims=True)
     quiet = np.abs(beside).max(axis=0) < QUIET * sigma
     some = np.count_nonzero(quiet, axis=0) >= FEWEST
     j, i, beside, quiet = j[some], i[some], beside[:, :, some], quiet[:, some]
-    own = block[:, j, i]
-    own = own - np.nanmedian(np.where(quiet, own, np.nan), axis=0)
+    own = _values(block, j, i)
+    own = own - _median_where(quiet, own)
     away = np.abs(own)
     jumps = quiet & (away > 2 * N_SIGMA * sigma)
     jumps &= np.abs(beside.mean(axis=0)) < OF_A_STAR * away
@@ -268,11 +270,24 @@ def _calm_light(block: np.ndarray, j: np.ndarray, i: np.ndarray) -> tuple[np.nda
 
 def _calm(block: np.ndarray, j: np.ndarray, i: np.ndarray, share: float = 0.2) -> np.ndarray:
     """Frames (k, m) with the least starlight around pixels (m,), by pixels not looked at else."""
-    around = np.mean([block[:, j + y, i + x] for y, x in _AROUND], axis=0)
+    around = np.zeros((len(block), len(j)), block.dtype)
+    for y, x in _AROUND:
+        around += _values(block, j + y, i + x)
     return np.argsort(around, axis=0)[: max(int(share * len(block)), 2)]
 
 
 def _above(block: np.ndarray, j: np.ndarray, i: np.ndarray) -> np.ndarray:
     """Values (n, m) of pixels (m,) above the pixels of their colour around them."""
-    ring = np.stack([block[:, j + y, i + x] for y, x in _RING])
-    return block[:, j, i] - np.median(ring, axis=0)
+    ring = np.stack([_values(block, j + y, i + x) for y, x in _RING], axis=-1)
+    return _values(block, j, i) - np.median(ring, axis=-1)
+
+
+def _values(block: np.ndarray, j: np.ndarray, i: np.ndarray) -> np.ndarray:
+    """Values (n, m) of pixels (m,) in all frames: by one index each, half of the time of two."""
+    return block.reshape(len(block), -1).take(j * block.shape[2] + i, axis=1)
+
+
+def _median_where(known: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Median (m,) of those of the values (n, m) that are known: some in each column."""
+    ordered, n = np.sort(np.where(known, values, np.inf), axis=0), np.count_nonzero(known, axis=0)
+    return np.take_along_axis(ordered, np.stack([(n - 1) // 2, n // 2]), axis=0).mean(axis=0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from lightcurve.calib import warm
 from lightcurve.calib.bad_pixels import tile_median
 from lightcurve.calib.masters import build_masters
 from lightcurve.calib.warm import FEWEST, dark_excess, frames_looked_at, warm_of_lights
@@ -152,3 +153,16 @@ def test_a_night_that_grows_is_looked_at_anew_only_as_it_doubles():
     for n in range(15, 200):
         assert len(looked_at[n]) == 15
         assert looked_at[n][-1] >= n // 2 - 1
+
+
+def test_pixels_are_gathered_and_their_medians_taken_as_numpy_does():
+    rng = np.random.default_rng(2)
+    block = rng.normal(size=(15, 20, 30)).astype(np.float32)
+    j, i = rng.integers(0, 20, 40), rng.integers(0, 30, 40)
+    values = warm._values(block, j, i)
+    np.testing.assert_array_equal(values, block[:, j, i])
+    known = rng.random(values.shape) < 0.6
+    known[0] = True
+    wanted = np.nanmedian(np.where(known, values, np.nan), axis=0)
+    values[~known] = np.nan
+    np.testing.assert_allclose(warm._median_where(known, values), wanted, rtol=1e-6)
