@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lightcurve.core.covariates import standardise
-from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
+from lightcurve.core.robust import MAD_TO_SIGMA, medians, robust_scatter
 
 __all__ = ["column_median", "column_scatter", "point_to_point", "scintillation"]
 
@@ -81,10 +81,11 @@ def clipped_scatter(values: np.ndarray, clip: float = 4.0, *, fitted: int = 1) -
     if len(values) < fitted + 2:
         return float("nan")
     if len(values) >= FEW:
-        sigma = robust_scatter(values)
+        middle = float(medians(values))
+        sigma = robust_scatter(values, about=middle)
         if not sigma > 0:
             return sigma
-        values = values[np.abs(values - np.median(values)) <= clip * sigma]
+        values = values[np.abs(values - middle) <= clip * sigma]
     return float(np.std(values) * np.sqrt(len(values) / max(len(values) - fitted, 1)))
 
 
