@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from lightcurve.core.data import FrameKind
 from lightcurve.core.errors import InputError
 from lightcurve.core.processes import divide, ready_with
 from lightcurve.core.progress import Progress, silent
-from lightcurve.simulate.dialects import DIALECTS, Shot, make_header
+from lightcurve.simulate.dialects import DIALECTS, Card, Shot, make_header
 from lightcurve.simulate.observatory import Conditions, Night, SimCamera
 from lightcurve.simulate.render import (
     Sensor,
@@ -51,9 +51,9 @@ class _Writer:
 
     def __call__(
         self, kind: FrameKind, number: int, pixels: np.ndarray, start: float, exposure: float,
-        airmass: float = np.nan, wcs: WCS | None = None,
+        airmass: float = np.nan, placed: Sequence[Card] = (),
     ) -> Path:  # fmt: skip
-        """Write one frame."""
+        """Write one frame; placed: the cards of its WCS."""
         from astropy.io import fits
 
         name = f"{kind}_{number + 1:04d}.fits"
@@ -62,8 +62,7 @@ class _Writer:
             self.night, self.camera,
         )  # fmt: skip
         header = make_header(shot, self.dialect)
-        if wcs is not None:
-            header.update(wcs.to_header())
+        header.update(placed)
         # MicroObservatory writes signed numbers; the others the unsigned convention (BZERO).
         signed = self.dialect == "microobservatory" and self.camera.full_scale_adu < 2**15
         image = fits.PrimaryHDU(pixels.astype(np.int16) if signed else pixels, header)
@@ -198,11 +197,14 @@ def simulate_night(
         tuple(_calibration_frames(write, scene, *job, each))
         for job, each in zip(jobs, for_kinds, strict=True)
     ]
-    wcs = [
-        _moved(w, _off(night.wcs_error_px, for_headers)) if header_wcs else None for w in scene.wcs
+    placed = [
+        _cards(_moved(w, _off(night.wcs_error_px, for_headers))) if header_wcs else ()
+        for w in scene.wcs
     ]
     frames = list(enumerate(for_lights.spawn(night.n_frames)))
-    made = divide(frames, _Lights(write, scene, wcs), ready_with(__name__))
+    # A WCS is slow to send to another process: each takes milliseconds to write down and to read.
+    sent = replace(scene, wcs=[])
+    made = divide(frames, _Lights(write, sent, placed), ready_with(__name__))
     shown = (progress or silent)(made, "simulating the night", night.n_frames)
     lights = tuple(path for _, path in sorted((k, path) for (k, _), path in shown))
     truth = _truth(target, scene, lights, calibrations)
@@ -238,14 +240,16 @@ class _Lights:
 
     write: _Writer
     scene: Scene
-    wcs: Sequence[WCS | None]
+    placed: Sequence[Sequence[Card]]  # for each frame the cards of its WCS
 
     def __call__(self, frame: tuple[int, np.random.Generator]) -> Path:
         k, rng = frame
-        return _light(self.write, self.scene, k, self.wcs[k], rng)
+        return _light(self.write, self.scene, k, self.placed[k], rng)
 
 
-def _light(write: _Writer, scene: Scene, k: int, wcs: WCS | None, rng: np.random.Generator) -> Path:
+def _light(
+    write: _Writer, scene: Scene, k: int, placed: Sequence[Card], rng: np.random.Generator
+) -> Path:
     night, camera, sky = scene.night, scene.camera, scene.sky
     brightness = scene.electrons * sky.transparency[k]
     brightness[0] *= scene.flux[k]
@@ -258,7 +262,7 @@ def _light(write: _Writer, scene: Scene, k: int, wcs: WCS | None, rng: np.random
         light += satellite_trail(camera.shape, sky.fwhm_px[k], rng)
     pixels = _read_out(scene, light, night.exposure_s, rng)
     return write(
-        FrameKind.LIGHT, k, pixels, sky.start_jd_utc[k], night.exposure_s, sky.airmass[k], wcs
+        FrameKind.LIGHT, k, pixels, sky.start_jd_utc[k], night.exposure_s, sky.airmass[k], placed
     )
 
 
@@ -309,6 +313,11 @@ def _moved(wcs: WCS, step: np.ndarray) -> WCS:
     moved.wcs.crpix = wcs.wcs.crpix + step
     moved.wcs.set()
     return moved
+
+
+def _cards(wcs: WCS) -> list[Card]:
+    """Write a WCS down as cards."""
+    return [(card.keyword, card.value, card.comment) for card in wcs.to_header().cards]
 
 
 def write_truth(folder: str | Path, truth: Truth) -> tuple[Path, Path]:
