@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import inspect
 import os
@@ -26,7 +25,6 @@ USAGE_ERROR: Any = typer.BadParameter.__base__
 BEFORE_COMMAND = ("--quiet", "-q", "--version")
 PAIRS = {"--annulus": "10 16", "--size": "1024 1024"}  # options of two numbers, an example of each
 FAILED = {"compare": 2}  # status by command where it is not 1, which says there that they differ
-RARELY = 20_000  # new objects between looks for what holds itself; every 700 costs 5 % of all
 INTERRUPTED = 130  # as shells count it, and Typer; other signals have their own
 
 # Modules of lightcurve.commands, in the order of --help: a verb's has a function of its name, a
@@ -143,9 +141,10 @@ def _root(
 def main() -> None:
     """Run the program; an error that a user can cause is one line and a status that is not 0."""
     from lightcurve.commands.shell import ready_terminal
+    from lightcurve.core.garbage import keep_loaded
 
     _limit_threads()
-    gc.set_threshold(RARELY)
+    keep_loaded()
     # astropy's, of a folder for settings of its own, which nobody here needs.
     warnings.filterwarnings("ignore", r"XDG_\w+_HOME is set to")
     ready_terminal()

@@ -76,3 +76,11 @@ def test_a_command_loads_no_other() -> None:
     loaded = loaded_by("fit", "--help")
     assert "lightcurve.commands.fit" in loaded
     assert not {"lightcurve.commands.run", "lightcurve.commands.calib"} & loaded
+
+
+@pytest.mark.parametrize("module", ["night.nights", "night.tune", "image.story", "survey.story"])
+def test_a_story_loads_no_library_before_a_step_needs_it(module: str) -> None:
+    code = f"import json, sys, lightcurve.{module}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    later = {"astropy", "scipy", "matplotlib", "pandas", "photutils", "sep", "requests", "jinja2"}
+    assert not later & set(json.loads(done.stdout))

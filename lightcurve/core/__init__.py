@@ -13,6 +13,7 @@ __all__ = [
     "errors",
     "files",
     "flags",
+    "garbage",
     "guard",
     "http",
     "library_warnings",

@@ -23,6 +23,8 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lightcurve.core.garbage import keep_loaded
+
 __all__ = [
     "LOADED", "divide", "ready_with", "spread", "usable", "warm", "warm_beside", "warm_to_draw",
 ]  # fmt: skip
@@ -167,7 +169,7 @@ def warm(*modules: str) -> bool:
     from multiprocessing import forkserver  # which not every system has
 
     names = _loaded or list(modules or LOADED)
-    forkserver.set_forkserver_preload(names)
+    forkserver.set_forkserver_preload(["lightcurve.core.uncollected", *names])
     try:
         with _deaf():
             forkserver.ensure_running()
@@ -238,6 +240,7 @@ def _deaf() -> Iterator[None]:
 def _serve(pipe: Connection) -> None:
     """Do what comes through the pipe, until nothing more can come."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems where it cannot be blocked before
+    keep_loaded()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # What libraries have to say is nobody's concern; ours is in the results.
     logging.getLogger().addHandler(logging.NullHandler())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import cKDTree
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 __all__ = ["SparseImage"]
 
@@ -24,6 +27,8 @@ class SparseImage:
 
         image: (ny, nx) float array, no NaN in it.
         """
+        from scipy.spatial import cKDTree
+
         row, column = np.nonzero(image)
         return cls.of_pixels((image.shape[0], image.shape[1]), row, column, image[row, column])
 
@@ -46,6 +51,8 @@ class SparseImage:
         Returns (n, n_radius) float array; what lies off the image does not count, and there is
         nothing around a place that is NaN.
         """
+        from scipy.spatial import cKDTree
+
         known = np.flatnonzero(np.isfinite(x + y))
         stars = cKDTree(np.column_stack([x[known], y[known]]))
         near = stars.sparse_distance_matrix(self.places, radii[-1] + 0.5, output_type="ndarray")

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import nnls
 
 from lightcurve.catalogs.known_planets import planets_near
 from lightcurve.core.columns import STARS
@@ -228,6 +227,8 @@ def fit_terms(faint: np.ndarray, scatter: np.ndarray) -> np.ndarray:
 
     faint, scatter: (n,) float arrays. Each variance counts by its own size. Returns (3,) array.
     """
+    from scipy.optimize import nnls
+
     weight = np.ones(len(faint))
     weight[0] = math.sqrt(max(len(faint) - 1, 1))
     variance = scatter**2

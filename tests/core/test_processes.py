@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ from unittest.mock import Mock
 import pytest
 
 from lightcurve.core import processes
+from lightcurve.core.garbage import RARELY
 from lightcurve.core.processes import FORKS, LOADED, spread, warm
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -65,6 +67,10 @@ def has_loaded(name: str) -> bool:
     return name in sys.modules
 
 
+def looks_for_cycles(_: int) -> tuple[bool, int, bool]:
+    return gc.isenabled(), gc.get_threshold()[0], gc.get_freeze_count() > 0
+
+
 def stop_at_three(path: Path) -> str:
     if path.name == "3":
         os.kill(os.getpid(), signal.SIGSTOP)
@@ -112,6 +118,10 @@ def test_what_the_work_raises_is_raised_here() -> None:
 def test_they_begin_with_what_frames_need() -> None:
     warm()
     assert dict(spread(LOADED, has_loaded, 1)) == dict.fromkeys(LOADED, True)
+
+
+def test_they_look_for_what_holds_itself_but_not_among_what_they_began_with() -> None:
+    assert dict(spread([1], looks_for_cycles, 1)) == {1: (True, RARELY, True)}
 
 
 def test_what_ends_the_program_is_not_told_to_them() -> None:
