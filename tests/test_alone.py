@@ -58,6 +58,11 @@ try:
 finally:
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
+STORIES = (
+    *("night.nights", "night.tune", "night.fit_table", "night.figures", "night.demo"),
+    *("image.story", "season.story", "tonight.story", "trust.story", "variables.story"),
+    "survey.story",
+)
 HEAVY = {"numpy", "astropy", "scipy", "matplotlib", "pandas", "pydantic", "photutils"}
 
 
@@ -78,7 +83,7 @@ def test_a_command_loads_no_other() -> None:
     assert not {"lightcurve.commands.run", "lightcurve.commands.calib"} & loaded
 
 
-@pytest.mark.parametrize("module", ["night.nights", "night.tune", "image.story", "survey.story"])
+@pytest.mark.parametrize("module", STORIES)
 def test_a_story_loads_no_library_before_a_step_needs_it(module: str) -> None:
     code = f"import json, sys, lightcurve.{module}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

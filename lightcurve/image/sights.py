@@ -176,10 +176,10 @@ def _is_near(points: np.ndarray, others: np.ndarray, reach: float) -> np.ndarray
 
 def _chance(every: Sequence[np.ndarray], number: int, reach: float) -> float:
     """How many offsets so many frames would share if their sources lay anywhere."""
-    from scipy.stats import binom
+    from scipy.special import bdtrc
 
     share = np.mean([min(len(off) * (reach / SEARCH_ARCSEC) ** 2, 1.0) for off in every])
-    return float(sum(map(len, every)) * binom.sf(number - 2, len(every) - 1, share))
+    return float(sum(map(len, every)) * bdtrc(number - 2, len(every) - 1, share))
 
 
 def _moved_arcsec(looks: Sequence[Look], track: Track) -> float:

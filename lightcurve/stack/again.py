@@ -99,9 +99,9 @@ def _counts(
 
 def _least_sigma(frames: int) -> float:
     """Sigma that noise does not reach in any of so many frames, at the places looked at."""
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    return float(norm.isf(CHANCE / (PLACES * (frames - 1))))
+    return -float(ndtri(CHANCE / (PLACES * (frames - 1))))
 
 
 def _told(one: Mapping[str, Any], looked: int, seen: int, moved: int, stuck: int) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
 
 from lightcurve.aij.read_table import AijTable, table_of_columns
 from lightcurve.core.constants import DAY_S
@@ -16,6 +16,9 @@ from lightcurve.core.library_warnings import quietly
 from lightcurve.frames.pixels import plain_file
 from lightcurve.tables.missions import spoilt_by_bits
 from lightcurve.tables.pixel_file import PixelFile, has_pixels, read_pixels
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["is_fits", "open_fits"]
 
@@ -32,7 +35,6 @@ TIMES = ("TIME", "T")  # K2SFF calls it T
 LATE_S, LATE_RELEASES = 1.979, 26
 _DAMAGED = (
     OSError, TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError,
-    fits.VerifyError,
 )  # fmt: skip
 
 
@@ -63,12 +65,14 @@ def open_fits(path: str | Path) -> AijTable | PixelFile:
     InputError
         Where it has neither.
     """
+    from astropy.io.fits import VerifyError
+
     path = Path(path)
     try:
         found, _ = quietly(lambda: _first_of_times(path))
     except InputError as error:  # of its pixels
         raise InputError(error.reason, file=path.name) from error
-    except _DAMAGED as error:
+    except (*_DAMAGED, VerifyError) as error:
         msg = f"cannot be read as a FITS table: {error}"
         raise InputError(msg, file=path.name) from error
     if found is None:
@@ -81,6 +85,8 @@ def open_fits(path: str | Path) -> AijTable | PixelFile:
 
 def _first_of_times(path: Path) -> AijTable | PixelFile | None:
     """Read the first table with a column of times; None where none has one, or rows."""
+    from astropy.io import fits
+
     source = plain_file(path)
     with fits.open(source, memmap=isinstance(source, Path)) as hdus:
         for hdu in hdus[1:]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
 
 from lightcurve.aij.read_table import AijTable, table_of_columns
 from lightcurve.astrometry.wcs_cards import wcs_of
@@ -14,6 +14,9 @@ from lightcurve.core.data import Note, Severity
 from lightcurve.core.errors import InputError, SolveError
 from lightcurve.core.table_text import parse_numbers, printable
 from lightcurve.phot.stamps import Stamp, StampCurve, gaussian_share, measure_stamps
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["PixelFile"]
 

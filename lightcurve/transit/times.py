@@ -98,7 +98,7 @@ def fit_ephemeris(times: Times, known: Ephemeris) -> Ephemeris:
     root of the reduced chi2 where chance makes so large a one in less than one case of twenty.
     Of one epoch alone, the period stays as it was known.
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
     centre = float(np.mean(times.epoch))
     alone = len(np.unique(times.epoch)) == 1
@@ -109,7 +109,7 @@ def fit_ephemeris(times: Times, known: Ephemeris) -> Ephemeris:
     found = cov @ (design.T @ inverse @ away)
     left = away - design @ found
     total, freedom = float(left @ inverse @ left), len(away) - len(found)
-    rare = freedom > 0 and chi2.sf(total, freedom) < RARELY
+    rare = freedom > 0 and chdtrc(freedom, total) < RARELY
     scaled = math.sqrt(total / freedom) if rare else 1.0
     if alone:
         epoch = int(times.epoch[0])
