@@ -27,8 +27,6 @@ class SparseImage:
 
         image: (ny, nx) float array, no NaN in it.
         """
-        from scipy.spatial import cKDTree
-
         row, column = np.nonzero(image)
         return cls.of_pixels((image.shape[0], image.shape[1]), row, column, image[row, column])
 
@@ -40,6 +38,8 @@ class SparseImage:
 
         row, column, values: (m,) arrays, each pixel once.
         """
+        from scipy.spatial import cKDTree
+
         # Pixels lie evenly enough for a tree that is not balanced, which is made sooner.
         places = cKDTree(np.column_stack([column, row]), balanced_tree=False, compact_nodes=False)
         return cls(shape, places, values)
