@@ -63,9 +63,9 @@ _OWN = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "
 _OWN |= {"BZERO", "BSCALE", "BLANK", "CHECKSUM", "DATASUM", "EXTNAME", "EXTVER", "NEXTEND", "DATE"}
 # Cards of which the FITS standard knows the form: astropy has nothing to say of them.
 _STANDARD = re.compile(
-    r"(?:(?!CONTINUE)(?=[A-Z0-9_-]+ *= )[^=]{8}= .{70}"
-    r"|(?:COMMENT |HISTORY | {8}).{72}"
-    r"|HIERARCH (?=[^=]{0,70}=).{71})*"
+    r"(?>(?:COMMENT |HISTORY | {8}).{72}"  # atomic: a card that may be two things is tried once
+    r"|(?!CONTINUE)(?=[A-Z0-9_-]+ *= )[^=]{8}= .{70}"
+    r"|HIERARCH (?=[^=]{0,70}=).{71})*+"
 )
 
 

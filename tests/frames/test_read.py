@@ -282,6 +282,17 @@ def test_a_header_that_waits_is_one_of_which_nothing_is_odd(tmp_path: Path) -> N
     assert 20 < waited < 380
 
 
+def test_many_cards_of_two_readings_before_an_odd_one_are_read_at_once(tmp_path: Path) -> None:
+    """Each may be a comment, or a keyword with a value: 2^60 ways to go through them."""
+    path = tmp_path / "a.fits"
+    lines = b"".join(card.ljust(80) for card in (b"COMMENT = 'x'", b"HISTORY = 5") * 30)
+    content = _header().replace(
+        b"END".ljust(80), lines + b"odd one".ljust(80) + b"END".ljust(80), 1
+    )
+    path.write_bytes(content.rstrip().ljust(2880 * 3) + bytes(4320))
+    assert read_frame(path, need_time=False).pixels.shape == (40, 50)
+
+
 def test_an_axis_that_is_none_makes_no_cube(tmp_path: Path) -> None:
     path = tmp_path / "a.fits"
     path.write_bytes(_header(NAXIS3="999999999") + bytes(4320))
