@@ -179,11 +179,20 @@ def _half_clocks(cards: Cards) -> list[str]:
 
 
 def combined_span_s(cards: Cards, offset_hours: float | None) -> float | None:
-    """Seconds from the first start to the last end of a combined frame, where it has both."""
-    clocks = [c for c in read_clocks(cards, offset_hours)[0] if c.scale != "local"]
-    starts = [c.jd for c in clocks if c.stamp == Stamp.START]
-    ends = [c.jd for c in clocks if c.stamp == Stamp.END]
-    return (ends[0] - starts[0]) * DAY_S if starts and ends and ends[0] > starts[0] else None
+    """Seconds from the first start to the last end of a combined frame, where it has both.
+
+    A start in universal time and an end in local time tell no span; two of one kind do.
+    """
+    clocks = read_clocks(cards, offset_hours)[0]
+    for kind in (
+        [c for c in clocks if c.scale is not Scale.LOCAL],
+        [c for c in clocks if c.scale is Scale.LOCAL],
+    ):
+        starts = [c.jd for c in kind if c.stamp == Stamp.START]
+        ends = [c.jd for c in kind if c.stamp == Stamp.END]
+        if starts and ends and ends[0] > starts[0]:
+            return (ends[0] - starts[0]) * DAY_S
+    return None
 
 
 def _from_date(keyword: str, text: str) -> Clock | None:

@@ -33,7 +33,7 @@ __all__ = ["read_night"]
 
 SHOWN = 8  # runs that an error names
 MAX_BYTES = 4_000_000_000
-MARK = f"lightcurve night 1 {__version__}\n".encode()  # another layout has another number
+MARK = f"lightcurve night 2 {__version__}\n".encode()  # another layout has another number
 NO_PIXELS = np.zeros((0, 0), dtype=np.float32)
 # Arrays of measurements that have more axes than frames: stars, and radii.
 AXES = dict.fromkeys(("flux", "flux_err", "area", "peak", "flags"), 3) | dict.fromkeys(

@@ -9,7 +9,7 @@ from lightcurve.core.dates import jd_from_iso
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import TimeSettings, make_settings
 from lightcurve.frames.cards import parse_cards
-from lightcurve.frames.clocks import ClockReading, audit_clocks
+from lightcurve.frames.clocks import ClockReading, audit_clocks, combined_span_s
 from lightcurve.frames.headers import normalise
 
 
@@ -237,3 +237,17 @@ def test_settings_settle_it() -> None:
         audit(cards, keyword="MJD-OBS")
     with pytest.raises(HeaderError, match="EXPTIME"):
         audit({"DATE-OBS": DATE}, exposure_s=None)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "span_s"),
+    [("UTC", "UTC", 3600.0), ("local time", "local time", 3600.0), ("UTC", "local time", None)],
+)
+def test_a_span_is_told_by_two_clocks_of_one_scale(
+    start: str, end: str, span_s: float | None
+) -> None:
+    header = Header()
+    header["DATE-OBS"] = ("2024-03-01T20:00:00", start)
+    header["DATE-END"] = ("2024-03-01T21:00:00", end)
+    found = combined_span_s(parse_cards(header.tostring(endcard=False, padding=False)), None)
+    assert found == pytest.approx(span_s, abs=1e-4) if span_s else found is None

@@ -110,7 +110,9 @@ def forge(night: Night, folder: Path, path: tuple[str, ...], value: object) -> N
 
 def test_another_version_and_another_file_are_refused(kept_run, tmp_path):
     whole = (kept_run[1] / KEPT).read_bytes()
-    for data in (whole.replace(b"night 1", b"night 0", 1), b"SQLite format 3\0" * 100, b""):
+    # The layout before has the reference's header where this one has its text.
+    for data in (whole.replace(b"night 2", b"night 1", 1), b"SQLite format 3\0" * 100, b""):
+        assert data != whole
         (tmp_path / KEPT).write_bytes(data)
-        with pytest.raises(InputError):
+        with pytest.raises(InputError, match="another version of lightcurve, or not ours"):
             read_night(tmp_path)
