@@ -35,7 +35,7 @@ DIGITS = {"astrometry_rms_px": 3, "fwhm_px": 2, "fwhm_arcsec": 2, "limit_5_sigma
 ERRORS = {"zero_point_mag": "zero_point_err_mag", "fwhm_px": "fwhm_err_px"}
 
 
-@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "figures", "seed")
+@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "figures", "seed", "workers")
 def image(
     frames: Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")],
     *,
@@ -56,7 +56,7 @@ def image(
     from lightcurve.core.data import Figures, FrameStatus
     from lightcurve.core.processes import warm_to_draw
 
-    if settings.figures is not Figures.NONE and not sequence:
+    if settings.figures is not Figures.NONE and settings.workers != 1 and not sequence:
         warm_to_draw("lightcurve.report.image_maps", "lightcurve.report.image_plots")
     with LINE.show("starting"):  # imports take a while
         from lightcurve.image.batch import measure_sequence, reduce_images

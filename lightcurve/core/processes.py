@@ -26,7 +26,8 @@ from typing import Any, TypeVar
 from lightcurve.core.garbage import keep_loaded
 
 __all__ = [
-    "LOADED", "divide", "ready_with", "spread", "usable", "warm", "warm_beside", "warm_to_draw",
+    "FORKS", "LOADED", "divide", "ready_with", "spread", "usable", "warm", "warm_beside",
+    "warm_to_draw",
 ]  # fmt: skip
 
 T = TypeVar("T")

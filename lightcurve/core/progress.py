@@ -21,16 +21,19 @@ __all__ = [
     "OneLine",
     "Progress",
     "each_once",
+    "keep_messages",
     "keep_traceback",
     "open_log",
     "show_stages",
     "silent",
     "stage",
+    "tell",
     "warnings_to_file",
 ]
 
 T = TypeVar("T")
 MISTAKES = "last-mistake.log"
+FILE_ALONE = "file_alone"  # of a message that nobody is shown
 log = logging.getLogger(__name__)
 
 Show = Callable[[str], AbstractContextManager[object]]
@@ -156,6 +159,41 @@ def open_log(folder: Path) -> Iterator[None]:
         handler.close()
 
 
+class _Kept(logging.Handler):
+    """Keeps messages as another process can take them, and those for the log alone as such."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        record.msg, record.args, record.exc_info = record.getMessage(), None, None
+        self.records.append(record)
+
+
+@contextmanager
+def keep_messages() -> Iterator[list[logging.LogRecord]]:
+    """Keep the program's messages in the block, for the process that has the run.log to `tell`."""
+    root, handler = logging.getLogger("lightcurve"), _Kept()
+    level = root.level
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
+    try:
+        yield handler.records
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+def tell(messages: Iterable[logging.LogRecord]) -> None:
+    """Tell here what `keep_messages` kept in another process."""
+    for record in messages:
+        if hasattr(record, FILE_ALONE):
+            _hand_to_files(record)
+        else:
+            logging.getLogger(record.name).handle(record)
+
+
 def keep_traceback(error: Exception) -> str:
     """Write where an error happened into the run.log that is open, else into one in the cache.
 
@@ -165,7 +203,7 @@ def keep_traceback(error: Exception) -> str:
 
     text = "".join(format_exception(error))
     root = logging.getLogger("lightcurve")
-    if any(isinstance(handler, logging.FileHandler) for handler in root.handlers):
+    if any(isinstance(handler, TO_FILE) for handler in root.handlers):
         for line in text.splitlines():
             _to_file(logging.ERROR, line)
         return "run.log"
@@ -190,7 +228,14 @@ def warnings_to_file() -> Iterator[None]:
 
 
 def _to_file(level: int, line: str) -> None:
-    root = logging.getLogger("lightcurve")
-    for handler in root.handlers:
-        if isinstance(handler, logging.FileHandler):
-            handler.handle(root.makeRecord(root.name, level, "", 0, "%s", (line,), None))
+    root, alone = logging.getLogger("lightcurve"), {FILE_ALONE: True}
+    _hand_to_files(root.makeRecord(root.name, level, "", 0, "%s", (line,), None, extra=alone))
+
+
+def _hand_to_files(record: logging.LogRecord) -> None:
+    for handler in logging.getLogger("lightcurve").handlers:
+        if isinstance(handler, TO_FILE):
+            handler.handle(record)
+
+
+TO_FILE = (logging.FileHandler, _Kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,11 @@ import numpy as np
 from lightcurve.calib.library import Library
 from lightcurve.catalogs.catalog_file import read_file
 from lightcurve.catalogs.services import reference_frames
-from lightcurve.core.data import Figures, FrameStatus, Masters, Quality
+from lightcurve.core.data import Figures, FrameStatus, Quality
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import json_text, read_text, write_text
 from lightcurve.core.guard import guard_frame
 from lightcurve.core.progress import (
-    Clock,
     Progress,
     open_log,
     silent,
@@ -30,10 +29,10 @@ from lightcurve.core.table_text import csv_text
 from lightcurve.frames.names import image_stem
 from lightcurve.frames.read import image_files
 from lightcurve.image.folder import as_before, is_free, state_of
-from lightcurve.image.locate import Sighted, wanted_target
-from lightcurve.image.reduced import summarise
+from lightcurve.image.locate import wanted_target
 from lightcurve.image.sky import services_for, wanted_band
-from lightcurve.image.story import measure_image, reduce_image
+from lightcurve.image.story import reduce_image
+from lightcurve.image.workers import Frames
 from lightcurve.report.image_plots import save_sequence
 
 __all__ = ["each_frame", "free_names", "measure_sequence", "reduce_images"]
@@ -84,7 +83,8 @@ def reduce_images(
         When the target is given by a name that cannot be resolved.
     """
 
-    def reduce(file: Path, name: str, masters: Masters | None) -> dict[str, Any]:
+    def reduce(file: Path, name: str, library: Library) -> dict[str, Any]:
+        masters = library.masters_for(file)
         folder = out / name
         before = as_before(folder, state_of(file, settings))
         if before is not None:
@@ -120,34 +120,45 @@ def measure_sequence(
     InputError, CatalogError
         As `reduce_images`.
     """
-    quick, keep = quick_settings(settings), out / "sequence.jsonl"
-    like: Sighted | None = None
+    keep, quick = out / "sequence.jsonl", quick_settings(settings)
 
-    def measure(file: Path, _: str, masters: Masters | None) -> dict[str, Any]:
-        nonlocal like
-        state = state_of(file, quick)
+    def measure(file: Path, _: str, library: Library) -> dict[str, Any]:
+        state = states.get(file) or state_of(file, quick)
         if state in kept:
             log.info("%s: taken from %s: frame and settings are the same", file.name, keep)
             return kept[state]
-        reduced = measure_image(file, quick, Clock(), masters=masters, like=like)
-        like = like or Sighted.of(reduced.prepared, reduced.placed)
-        row = dict(summarise(reduced))
+        row = frames.measure(file, library)
         keep_row(keep, state, row)
         return row
 
     with open_log(out):
         kept = recall_rows(keep)
-        rows = each_frame(paths, settings, measure, progress)
+        # Before anything is measured: a frame that changes meanwhile is one that has changed.
+        states = _states(paths, quick)
+        to_come = [file for file, state in states.items() if state not in kept]
+        with closing(Frames(to_come, quick)) as frames:
+            rows = each_frame(paths, settings, measure, progress)
         for row, quality in zip(rows, judge(rows), strict=True):
             row["quality"] = quality
         write_sequence(out, rows, settings.figures)
     return rows
 
 
+def _states(paths: Sequence[Path], settings: Settings) -> dict[Path, str]:
+    """Tell the states of all frames that are there; what is wrong with one, its row will say."""
+    states = {}
+    files, missing = listed(paths)
+    for file in files:
+        with suppress(OSError, RuntimeError):
+            if file not in missing:
+                states[file] = state_of(file, settings)
+    return states
+
+
 def each_frame(
     paths: Sequence[Path],
     settings: Settings,
-    work: Callable[[Path, str, Masters | None], dict[str, Any]],
+    work: Callable[[Path, str, Library], dict[str, Any]],
     progress: Progress,
     out: Path | None = None,
 ) -> list[dict[str, Any]]:
@@ -163,7 +174,7 @@ def each_frame(
             if file in missing:
                 raise missing[file]
             with guard_frame(file):
-                row |= work(file, name, library.masters_for(file))
+                row |= work(file, name, library)
         except LightcurveError as error:
             reason = error.beside(file.name, str(file))
             row |= {"status": FrameStatus.FAILED, "reason": reason}

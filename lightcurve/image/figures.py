@@ -96,7 +96,8 @@ def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
     drawings += [*_of_sources(folder, reduced), *_of_magnitudes(folder, reduced)]
     drawings += candidates_figure(folder / "candidates.png", reduced)
     small = reduced.prepared.frame.pixels.size <= MAX_SENT
-    for _ in divide(drawings, _draw, ready_with(DRAWN_BY) if small else 1):
+    n = ready_with(DRAWN_BY, reduced.settings.workers) if small else 1
+    for _ in divide(drawings, _draw, n):
         pass
     return {one.path: one.caption for one in drawings}
 

@@ -102,7 +102,7 @@ def state_of(frame: Path, settings: Settings) -> str:
     The same for the same version, settings, and files with the size and time they had: the frame,
     and every file that the settings name or that is in a folder they name.
     """
-    values = settings.model_dump()
+    values = settings.model_dump(exclude={"workers"})
     files = [frame.resolve()]
     for path in sorted(set(_paths(values))):
         files += sorted(path.rglob("*")) if path.is_dir() else [path]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from lightcurve.astrometry.track import Track
-from lightcurve.core.data import Figures, Frame, FrameStatus, Masters, Solution
+from lightcurve.calib.library import Library
+from lightcurve.core.data import Figures, Frame, FrameStatus, Solution
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import FrameError, InputError
 from lightcurve.core.files import write_text
@@ -114,7 +115,8 @@ def _looks(
     """Measure the frames: what each keeps, in the order of time, and which failed, and why."""
     looks: list[Look] = []
 
-    def look(file: Path, _: str, masters: Masters | None) -> dict[str, Any]:
+    def look(file: Path, _: str, library: Library) -> dict[str, Any]:
+        masters = library.masters_for(file)
         reduced = measure_image(file, quick_settings(settings), Clock(), masters=masters)
         looks.append(_look(file, reduced, track))
         return dict(summarise(reduced))

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from lightcurve.calib.library import Library
 from lightcurve.catalogs.layout import Role
 from lightcurve.catalogs.services import SERVICES
-from lightcurve.core.data import Figures, FrameStatus, Masters
+from lightcurve.core.data import Figures, FrameStatus
 from lightcurve.core.errors import FrameError
 from lightcurve.core.files import write_text
 from lightcurve.core.flags import PixelFlag
@@ -121,7 +122,8 @@ def subtract_template(
     known = replace(known, light=np.where(known.full, np.float32(np.nan), known.light))
     surface = lay(known)
 
-    def work(file: Path, name: str, masters: Masters | None) -> dict[str, Any]:
+    def work(file: Path, name: str, library: Library) -> dict[str, Any]:
+        masters = library.masters_for(file)
         reduced = measure_image(file, _quick(settings), Clock(), masters=masters)
         found = _subtracted(reduced, known, surface, settings)
         return {**summarise(reduced), **_write(out, name, template, reduced, *found)}

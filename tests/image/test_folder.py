@@ -15,8 +15,8 @@ import pytest
 
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
-from lightcurve.image import batch as image_batch
 from lightcurve.image import story as image
+from lightcurve.image import workers
 from lightcurve.image.batch import measure_sequence, reduce_images
 from lightcurve.image.figures import Part, part_of
 from lightcurve.image.story import reduce_image
@@ -163,7 +163,7 @@ def test_the_same_command_goes_on_where_it_was_stopped(
         kept = [{k: v for k, v in row.items() if k != "folder"} for row in rows]
         return json.dumps(kept, sort_keys=True).replace("NaN", "null")
 
-    for module in (image, image_batch):
+    for module in (image, workers):
         monkeypatch.setattr(module, "measure_image", watched)
     stopping = {"ey2.fits"}
     with pytest.raises(KeyboardInterrupt):
