@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock
 from typing import Self
 
 from lightcurve.core.data import Figures
-from lightcurve.core.processes import divide, ready_with
+from lightcurve.core.processes import ready_with, spread
 from lightcurve.core.progress import Progress, silent
 from lightcurve.night.figures import FIGURES, ON_PAGE, PIXELS, Figure
 from lightcurve.night.finished import Finished
 
 SLOW = ("corner", "light_curve", "field", "covariates")
-ALONE = Lock()  # for what matplotlib sets is set for all threads
 AMONG: dict[Figures, Sequence[str]] = {
     Figures.ALL: FIGURES.names(), Figures.PAGE: ON_PAGE, Figures.NONE: (),
 }  # fmt: skip
@@ -39,8 +38,7 @@ def draw(
     if paths:
         folder.mkdir(parents=True, exist_ok=True)
     for name, path in progress(paths.items(), "Drawing", len(paths)):
-        with ALONE:
-            FIGURES.get(name).draw(path, finished)
+        FIGURES.get(name).draw(path, finished)
     return paths
 
 
@@ -65,22 +63,32 @@ def draw_together(
     each: Callable[[str], object] = str,
     progress: Progress = silent,
 ) -> dict[str, Path]:
-    """Draw figures as `draw` does, several at a time; those that take longest are begun first.
+    """Draw figures as `draw` does, those that take longest first; gives the files by name.
 
-    each: is called with the name of each that is drawn.
+    processes: that draw several at a time; what none of them can draw is left out. This one draws
+    all itself where it is 1, but never beside them: what matplotlib and the filters of warnings are
+    set to is set for all threads. each: is called with the name of each that is drawn.
     """
-    order = sorted(names, key=lambda name: name not in SLOW)
-    drawing = divide(order, _Drawn(folder, finished), processes)
-    for name, _ in progress(drawing, "Drawing", len(names)):
+    order, do = sorted(names, key=lambda name: name not in SLOW), _Drawn(folder, finished)
+    drawing = _apart(order, do, processes) if processes > 1 else map(do, order)
+    drawn = set()
+    for name in progress(drawing, "Drawing", len(names)):
+        drawn.add(name)
         each(name)
-    return {name: folder / f"{name}.png" for name in names}
+    return {name: folder / f"{name}.png" for name in names if name in drawn}
+
+
+def _apart(names: Sequence[str], do: _Drawn, processes: int) -> Iterator[str]:
+    """Draw in processes; gives the names of figures as they are drawn."""
+    with suppress(OSError):  # where no more processes can be had
+        yield from (drawn for _, drawn in spread(names, do, processes) if drawn is not None)
 
 
 class Drawing:
     """The figures of a run, drawn by processes that stand ready while this one goes on.
 
-    A context, at whose end none is being drawn any more. Without such processes all are drawn when
-    they are asked for.
+    A context, at whose end none is being drawn any more, unless the program was told to end.
+    Without such processes all are drawn when they are asked for.
 
     Parameters
     ----------
@@ -106,9 +114,10 @@ class Drawing:
         """Begin nothing yet."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Wait for what was begun."""
-        self._threads.shutdown(cancel_futures=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Wait for what was begun, but not where somebody waits for the program to end."""
+        told_to_end = kind is not None and not issubclass(kind, Exception)
+        self._threads.shutdown(wait=not told_to_end, cancel_futures=True)
 
     def begin(self, finished: Finished, *, early: bool = False) -> None:
         """Let processes draw what was not begun before.
@@ -150,7 +159,7 @@ class Drawing:
         for job in self._jobs:
             paths |= job.result()
         lacking = {one.name: one.lacks(finished) for one in self._wanted()}
-        left = [name for name, lack in lacking.items() if not lack and name not in self._begun]
+        left = [name for name, lack in lacking.items() if not lack and name not in paths]
         paths |= draw_together(self._folder, finished, left, 1, progress=progress)
         if finished.night is not None:
             old = {name: self._file(name) for name, lack in lacking.items() if lack == PIXELS}

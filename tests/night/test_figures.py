@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -51,15 +52,35 @@ def test_several_processes_draw_what_one_does(tmp_path):
 def test_what_no_process_draws_is_drawn_here(trouble, tmp_path, monkeypatch):
     def spread(tasks, do, n):
         first, *others = tasks
-        yield first, do(first)
+        (tmp_path / f"{first}.png").touch()
+        yield first, first
         if trouble == "none can be had":
             raise BlockingIOError
         yield from ((other, None) for other in others)
 
-    monkeypatch.setattr("lightcurve.core.processes.spread", spread)
-    night, names = finished(n=40, stars=2), ("time_averaging", "light_curve", "covariates")
-    drawn = draw_together(tmp_path, night, names, 2)
+    def draw(folder, night, names):
+        drew[names[0]] = threading.current_thread()
+        (folder / f"{names[0]}.png").touch()
+
+    drew = {}
+    monkeypatch.setattr(drawing, "spread", spread)
+    monkeypatch.setattr(drawing, "ready_with", lambda *_: 2)
+    monkeypatch.setattr(drawing, "draw", draw)
+    night = finished(n=40, stars=2)
+    with Drawing(tmp_path) as beside:
+        beside.begin(replace(night, fit=None), early=True)
+        drawn = beside.paths(night)
+    assert {"light_curve", "star_curves"} < set(drawn)
     assert set(drawn.values()) == set(tmp_path.iterdir())
+    # Beside a thread that draws, nothing that goes by matplotlib or warnings can be relied on.
+    assert set(drew.values()) == {threading.main_thread()}
+
+
+def test_one_figure_is_drawn_apart_too(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(drawing, "spread", lambda names, *_: asked.extend(names) or ())
+    assert draw_together(tmp_path, finished(n=40, stars=2), ["light_curve"], 2) == {}
+    assert asked == ["light_curve"]
 
 
 def test_what_processes_draw_meanwhile_is_what_is_drawn_at_the_end(tmp_path, monkeypatch):
@@ -84,3 +105,21 @@ def test_a_figure_that_fails_meanwhile_is_told_at_the_end(tmp_path, monkeypatch)
         beside.begin(finished(n=40, stars=2), early=True)
         with pytest.raises(OSError, match="figures"):
             beside.paths(finished(n=40, stars=2))
+
+
+@pytest.mark.parametrize(("told", "waits"), [(KeyboardInterrupt, False), (ValueError, True)])
+def test_who_is_told_to_end_does_not_wait_for_figures(told, waits, tmp_path, monkeypatch):
+    def draw_slowly(*_, **__):
+        drawn.wait(0.5 if waits else 60)
+        ended.append(True)
+        return {}
+
+    ended, drawn = [], threading.Event()
+    monkeypatch.setattr(drawing, "ready_with", lambda *_: 2)
+    monkeypatch.setattr(drawing, "draw_together", draw_slowly)
+    beside = Drawing(tmp_path)
+    beside.begin(finished(n=40, stars=2))
+    with pytest.raises(told), beside:
+        raise told
+    assert bool(ended) is waits
+    drawn.set()
