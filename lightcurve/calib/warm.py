@@ -288,6 +288,7 @@ def _values(block: np.ndarray, j: np.ndarray, i: np.ndarray) -> np.ndarray:
 
 
 def _median_where(known: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Median (m,) of those of the values (n, m) that are known: some in each column."""
+    """Median (m,) of those of the values (n, m) that are known and no NaN; inf without any."""
+    known = known & ~np.isnan(values)
     ordered, n = np.sort(np.where(known, values, np.inf), axis=0), np.count_nonzero(known, axis=0)
     return np.take_along_axis(ordered, np.stack([(n - 1) // 2, n // 2]), axis=0).mean(axis=0)

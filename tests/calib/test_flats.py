@@ -10,7 +10,14 @@ import pytest
 from astropy.io import fits
 from scipy.ndimage import gaussian_filter
 
-from lightcurve.calib.flats import _in_cells, _of_pixels, _without_single, combine_flats
+from lightcurve.calib.combine import Combined
+from lightcurve.calib.flats import (
+    _in_cells,
+    _of_pixels,
+    _without_single,
+    combine_flats,
+    noise_and_response,
+)
 from lightcurve.calib.masters import build_masters
 from lightcurve.calib.stacker import Stacker
 from lightcurve.core.data import Exposure, FrameKind, Severity
@@ -204,3 +211,11 @@ def test_flats_that_are_copies_have_no_noise(tmp_path: Path) -> None:
     copies = [(first, exposure)] * 3
     masters = made(copies, [])
     assert np.isfinite(masters.flat).all()
+
+
+def test_noise_of_a_mosaic_is_that_of_all_its_colours() -> None:
+    shape = 2048, 2048  # of which some rows tell
+    std = np.where(np.arange(shape[0])[:, None] % 2, 0.02, 0.01) * np.ones(shape, np.float32)
+    image, n_used = np.ones(shape, np.float32), np.ones(shape, np.uint16)
+    noise, _ = noise_and_response(Combined(image, std, n_used, std, (), np.array([])))
+    assert noise == pytest.approx(np.sqrt((0.02**2 + 0.01**2) / 2), rel=0.01)
