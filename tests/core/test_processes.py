@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -122,6 +124,13 @@ def test_they_begin_with_what_frames_need() -> None:
 
 def test_they_look_for_what_holds_itself_but_not_among_what_they_began_with() -> None:
     assert dict(spread([1], looks_for_cycles, 1)) == {1: (True, RARELY, True)}
+
+
+@pytest.mark.skipif(not FORKS, reason="each loads its own here")
+def test_so_do_others_that_a_program_forks_from_the_same_one() -> None:
+    warm()
+    with ProcessPoolExecutor(1, mp_context=get_context("forkserver")) as pool:
+        assert pool.submit(gc.isenabled).result()
 
 
 def test_what_ends_the_program_is_not_told_to_them() -> None:
