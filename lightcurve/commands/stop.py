@@ -92,6 +92,10 @@ def _end_fork_server() -> None:
     if number:
         with suppress(OSError):
             os.kill(number, signal.SIGKILL)
+        with suppress(Exception):  # of libraries that are half loaded
+            from shutil import rmtree
+
+            rmtree(sys.modules["multiprocessing.util"].get_temp_dir(), ignore_errors=True)
 
 
 def _write(number: int, line: str) -> None:

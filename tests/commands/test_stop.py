@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from lightcurve.core.processes import FORKS
 
 PATIENCE_S, LONGEST_S = 2.0, 20.0
 ASKED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -110,6 +113,14 @@ def test_it_ends_in_time_and_says_so_once(code: str) -> None:
     assert err.count("\n") == 1
     assert err.startswith("lightcurve: stopped")
     assert ("cleaned" in out) == (code is CLEANED)
+
+
+@pytest.mark.skipif(not FORKS, reason="there is no process that others are forked from")
+def test_the_folder_of_the_process_that_others_are_forked_from_goes_with_it(tmp_path: Path) -> None:
+    code = "from lightcurve.core.processes import warm\nwarm('json')\n" + LOADING
+    status, *_ = stopped(code, signal.SIGTERM, env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert status == 143
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
