@@ -80,7 +80,7 @@ def test_several_processes_draw_what_one_does(
     reduced = measure_image(small[0], offline(small[1], psf="none", injected=0), Clock())
     monkeypatch.setattr("lightcurve.image.figures._of_sources", lambda *_: ())
     alone = write_figures(tmp_path / "alone", reduced)
-    monkeypatch.setattr("lightcurve.image.figures.ready_with", lambda _: 2)
+    monkeypatch.setattr("lightcurve.image.figures.ready_with", lambda *_: 2)
     together = write_figures(tmp_path / "together", reduced)
     assert list(together.values()) == list(alone.values())
     for one, other in zip(alone, together, strict=True):
