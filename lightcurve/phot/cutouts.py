@@ -40,7 +40,8 @@ def take_offsets(
     """
     ny, nx = image.shape
     dx, dy = offsets
-    picked = image.ravel().take((y * nx + x)[:, None] + (dy * nx + dx), mode="wrap")
+    place = (y * nx + x)[:, None] + (dy * nx + dx)
+    picked = image.ravel().take(place, mode="clip")  # "wrap" counts its way back from far off
     reach_x, reach_y = (int(np.abs(d).max(initial=0)) for d in (dx, dy))
     cut = (x < reach_x) | (x >= nx - reach_x) | (y < reach_y) | (y >= ny - reach_y)
     if cut.any():

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightcurve.phot.cutouts import add_squares, gather, nearest_pixel, peaks_and_bits
+from lightcurve.phot.cutouts import (
+    add_squares,
+    gather,
+    nearest_pixel,
+    peaks_and_bits,
+    take_offsets,
+)
 
 
 def test_who_is_beyond_the_frame_has_the_pixel_at_its_rim():
@@ -13,6 +19,23 @@ def test_who_is_beyond_the_frame_has_the_pixel_at_its_rim():
     row, column = nearest_pixel(x, y, (5, 10))
     assert row.tolist() == [1, 4, 4, 0, 2]
     assert column.tolist() == [2, 0, 9, 9, 0]
+
+
+def test_places_far_off_the_image_hold_nothing_and_take_no_time() -> None:
+    x = np.array([10**15, -(10**15), np.iinfo(np.int64).min, 3])
+    offsets = np.array([-1, 0, 1]), np.zeros(3, int)
+    image = np.arange(60.0).reshape(6, 10)
+    found = take_offsets(image, x, np.array([2, 2, 2, 10**15]), offsets)
+    assert found.shape == (4, 3)
+    assert np.isnan(found).all()
+    with np.errstate(invalid="ignore"):
+        peak, bits = peaks_and_bits(
+            image, np.ones((6, 10), np.uint8), np.array([np.nan, 4.0]), np.array([2.0, 2.0]),
+            np.array([1.0]),
+        )  # fmt: skip
+    assert np.isnan(peak[0]).all()
+    assert peak[1] == 35
+    assert bits.tolist() == [[0], [1]]
 
 
 def test_squares_are_the_same_beside_one_that_reaches_over_the_edge():
