@@ -116,13 +116,13 @@ def fit_sources(
         added = np.zeros(len(phot.x) - len(alone.x))
         glow = replace(glow, owners=np.append(glow.owners, added > 0))
         alone = replace(alone, chi2=np.append(alone.chi2, added))
-    keep, psf, fitted = _strong(prepared, psf, phot, chosen, glow, n, wanted)
+    keep, phot, told, errors = _strong(prepared, psf, phot, chosen, glow, n, wanted)
     glow = replace(glow, owners=glow.owners[keep])
-    unsure = _unsure(fitted, psf, n, trust)
     # With their glow taken off galaxies would look as if the PSF fitted them.
-    chi2 = np.where(glow.owners, alone.chi2[keep], fitted.chi2)
-    fitted = replace(fitted, chi2=chi2, residual=fitted.residual + glow.light)
-    return Spread(psf, fitted, chosen.rows, unsure, glow)
+    phot = replace(phot, chi2=np.where(glow.owners, alone.chi2[keep], phot.chi2))
+    unsure = _unsure(phot, psf, n, trust)
+    fitted = replace(phot, flux_err=errors, residual=phot.residual + glow.light)
+    return Spread(told, fitted, chosen.rows, unsure, glow)
 
 
 def _strong(
@@ -133,11 +133,11 @@ def _strong(
     glow: Glow,
     n: int,
     wanted: ImageSettings,
-) -> tuple[np.ndarray, Psf, PsfPhotometry]:
+) -> tuple[np.ndarray, PsfPhotometry, Psf, np.ndarray]:
     """Leave out added sources that do not reach the threshold, and fit all that stay at once.
 
     It is one of what the table tells: with all that its error has in it. Returns the rows that
-    stay, the PSF with its error, and what is told.
+    stay, their fit, the PSF with its error, and the errors of fluxes that are told.
     """
     rows, last = np.arange(len(phot.x)), False
     while True:
@@ -145,7 +145,7 @@ def _strong(
         told, fitted = _with_flaws(prepared, psf, phot, chosen, glow_here)
         strong = _significant(fitted, n, wanted)
         if last and strong.all():
-            return rows, told, fitted
+            return rows, phot, told, fitted.flux_err
         last, rows = bool(strong.all()), rows[strong]
         if last:
             phot = _fit(prepared, psf, phot.x, phot.y, phot.flux)

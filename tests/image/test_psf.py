@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from field import FieldSpec, render, write_frame
+from lightcurve.core.flags import Flag
 from lightcurve.core.progress import Clock
 from lightcurve.image import psf
 from lightcurve.image.reduced import FoundBy
@@ -29,3 +30,6 @@ def test_what_is_added_reaches_the_threshold_with_all_that_its_error_has(
     assert snr.min() >= 5
     # A flaw of 12 % of all light leaves no S/N above 8.3.
     assert snr[added].max() < 1 / 0.12
+    # Whether one is a flaw of its neighbours is another question than how well its flux is known.
+    unsure = (reduced.sources.flags & Flag.UNSURE) != 0
+    assert unsure[added].mean() < 0.2
