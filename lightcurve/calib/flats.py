@@ -24,9 +24,7 @@ FEWEST = 3  # flats by which a star in one of them is told
 # wider.
 CELL_PX = 2
 SMOOTH, AROUND = 1.0, 17  # cells: a star's width; the side of the square that it is held against
-STRIP = (
-    128  # rows that are looked at together, an even number: what is made of them is in the cache
-)
+STRIP = 128  # rows that are looked at together, an even number: what is made of them stays cached
 SCATTER_SAMPLES = 1_000_000  # pixels, at least, that tell a scatter: to 0.2 %
 PASSES = 2
 MANY_SIGMA = 2.0

@@ -92,7 +92,7 @@ def _end_fork_server() -> None:
     if number:
         with suppress(OSError):
             os.kill(number, signal.SIGKILL)
-        with suppress(Exception):  # of libraries that are half loaded
+        with suppress(OSError, KeyError, AttributeError, ImportError):  # of what is half loaded
             from shutil import rmtree
 
             rmtree(sys.modules["multiprocessing.util"].get_temp_dir(), ignore_errors=True)

@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process, resource_tracker
@@ -26,8 +26,8 @@ from typing import Any, TypeVar
 from lightcurve.core.garbage import keep_loaded
 
 __all__ = [
-    "FORKS", "LOADED", "divide", "ready_with", "spread", "usable", "warm", "warm_beside",
-    "warm_to_draw",
+    "DIED", "FORKS", "LOADED", "divide", "ready_with", "spread", "surviving", "usable", "warm",
+    "warm_beside", "warm_to_draw",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ DRAWING = (
     *("matplotlib.backends.backend_agg", "matplotlib.figure"),
     *("PIL.JpegImagePlugin", "contourpy", "astropy.wcs"),
 )
+DIED = "the process that measured it died, twice (out of memory?); try --workers 1"
 MOST = 4  # processes: a dozen figures keep no more at work
 _loaded: list[str] = []  # what those of this program were told to load
 
@@ -103,6 +104,27 @@ def spread(tasks: Iterable[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T
     finally:
         for one in at_work:
             one.end()
+
+
+def surviving(
+    groups: Iterable[Sequence[T]], do: Callable[[Sequence[T]], Sequence[R]], n: int
+) -> Generator[tuple[T, R | None], None, None]:
+    """Do groups of tasks in up to `n` processes: each task with its result as it comes.
+
+    A process that dies costs at most the task it died of, whose result is None: those of its group
+    are tried again.
+    """
+    lost: list[T] = []
+    for group, results in spread(groups, do, n):
+        if results is None:
+            lost.extend(group)
+        else:
+            yield from zip(group, results, strict=True)
+    if lost:
+        log.warning("a measuring process died; trying %d frames again, one by one", len(lost))
+    # One at a time has all memory to itself, and can take no other with it.
+    for (task,), results in spread([(task,) for task in lost], do, 1):
+        yield task, None if results is None else results[0]
 
 
 def divide(tasks: Sequence[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T, R]]:

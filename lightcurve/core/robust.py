@@ -56,7 +56,8 @@ def known_median(values: np.ndarray) -> float:
 def image_median(image: np.ndarray) -> float:
     """Work out the median of what is finite of an image, by a million of its pixels or all.
 
-    image: (ny, nx) array. They lie at even steps, which go through all columns. NaN without any.
+    image: (ny, nx) array. Its pixels are taken at odd steps: of all colours of a mosaic. NaN
+    without any.
     """
     return known_median(image.ravel()[:: image.size // SAMPLE | 1])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from lightcurve.calib.library import Library
 from lightcurve.core.algebra import one_thread
 from lightcurve.core.errors import FrameError, LightcurveError, Why
 from lightcurve.core.guard import guard_frame
-from lightcurve.core.processes import FORKS, spread, usable, warm
+from lightcurve.core.processes import DIED, FORKS, surviving, usable, warm
 from lightcurve.core.progress import Clock, keep_messages, tell
 from lightcurve.core.settings import Settings
 from lightcurve.image.locate import Sighted
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 # Fewer are measured here before a process more has loaded what it needs, or was forked.
 FRAMES_PER_WORKER, FRAMES_PER_FORK = 15, 6
 LOADED = (__name__, "scipy.ndimage", "scipy.spatial", "sep", "astropy.io.fits", "threadpoolctl")
-DIED = "the process that measured it died, twice (out of memory?); try --workers 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,11 @@ class Measuring:
         like = self.like or _as_sent(Sighted.of(reduced.prepared, reduced.placed))
         return dict(summarise(reduced)), like
 
-    def __call__(self, file: Path) -> Told:
-        """Measure a frame for another process."""
+    def __call__(self, files: Sequence[Path]) -> list[Told]:
+        """Measure frames for another process."""
+        return [self._told(file) for file in files]
+
+    def _told(self, file: Path) -> Told:
         with keep_messages() as messages:
             try:
                 with guard_frame(file):
@@ -80,23 +82,6 @@ def count(frames: int, settings: Settings) -> int:
     return min(settings.workers or max(1, min(usable(), worth)), frames)
 
 
-def surviving(
-    files: Sequence[Path], do: Callable[[Path], Told], n: int
-) -> Generator[tuple[Path, Told], None, None]:
-    """Measure frames; a process that dies costs at most the frame it died of."""
-    lost: list[Path] = []
-    for file, told in spread(files, do, n):
-        if told is None:
-            lost.append(file)
-        else:
-            yield file, told
-    if lost:
-        log.warning("a measuring process died; trying %d frames again, one by one", len(lost))
-    # One at a time has all memory to itself, and can take no other with it.
-    for file, told in spread(lost, do, 1):
-        yield file, told or Told(FrameError(file, DIED, why=Why.DIED), [])
-
-
 class Frames:
     """Frames of a sequence that are asked for one by one; closing it ends all work on others.
 
@@ -110,7 +95,7 @@ class Frames:
         self._like: Sighted | None = None
         self._elsewhere: set[Path] = set()
         self._come: dict[Path, Told] = {}
-        self._coming: Generator[tuple[Path, Told], None, None] | None = None
+        self._coming: Generator[tuple[Path, Told | None], None, None] | None = None
         if count(len(self._to_come), settings) > 1:
             warm(*LOADED)  # while the first is measured
 
@@ -140,7 +125,7 @@ class Frames:
     def _go_ahead(self, measuring: Measuring) -> None:
         files = list(self._to_come)
         n = count(len(files), self._settings)
-        self._coming = surviving(files, measuring, n)
+        self._coming = surviving([(file,) for file in files], measuring, n)
         if n > 1:
             log.info("%d processes measure", n)
             self._elsewhere.update(files)
@@ -149,9 +134,7 @@ class Frames:
         """Take what comes until the frame has; None where no more processes can be had."""
         self._elsewhere.remove(file)
         with suppress(OSError):
-            while file not in self._come and self._coming is not None:
-                other, told = next(self._coming, (file, None))
-                if told is None:
-                    break
-                self._come[other] = told
+            while file not in self._come and self._coming and (come := next(self._coming, None)):
+                other, told = come
+                self._come[other] = told or Told(FrameError(other, DIED, why=Why.DIED), [])
         return self._come.pop(file, None)

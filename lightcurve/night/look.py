@@ -6,10 +6,9 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
-from lightcurve.core.data import Products, Result
+from lightcurve.core.data import Figures, Products, Result
 from lightcurve.core.files import json_text, write_text
 from lightcurve.core.progress import open_log
-from lightcurve.core.settings import Figures
 from lightcurve.night.drawing import draw_wanted
 from lightcurve.night.finished import Finished
 from lightcurve.tables.light_curves import ColumnChoice, read_curve

@@ -18,7 +18,7 @@ from lightcurve.core.algebra import one_thread
 from lightcurve.core.data import FrameResult, FrameStatus
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.files import file_state
-from lightcurve.core.processes import ready_with, spread, usable, warm
+from lightcurve.core.processes import DIED, ready_with, surviving, usable, warm
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.planes import stored_in
@@ -37,7 +37,6 @@ FRAMES_PER_TASK = 4
 SECONDS_PER_WORKER, SECONDS_PER_FORK = 1.5, 0.4
 SECONDS_PER_FRAME, SECONDS_PER_BYTE = 0.012, 1.2e-9
 CLUSTER_TIMEOUT_S = 15.0
-DIED = "the process that measured it died, twice (out of memory?); try --workers 1"
 Work = tuple[tuple[Path, ...], ...]  # tasks of a few frames
 Done = Iterator[tuple[Path, FrameResult]]
 Measure = Callable[[Sequence[Path], Recipe], list[FrameResult]]
@@ -173,19 +172,9 @@ def _in_pool(
     paths: Sequence[Path], recipe: Recipe, workers: int, measure: Measure = measure_frames
 ) -> Done:
     """Measure in processes of this machine; one that dies costs at most the frame it died of."""
-    lost: list[Path] = []
-    do = _Measured(measure, recipe)
-    for task, results in spread(_tasks(paths, workers), do, workers):
-        if results is None:
-            lost.extend(task)
-        else:
-            yield from zip(task, results, strict=True)
-    if lost:
-        log.warning("a measuring process died; trying %d frames again, one by one", len(lost))
-    # One at a time has all memory to itself, and can take no other with it.
-    for (path,), results in spread(_singly(lost), do, 1):
+    for path, result in surviving(_tasks(paths, workers), _Measured(measure, recipe), workers):
         failed = FrameResult(path.name, FrameStatus.FAILED, DIED, why=Why.DIED)
-        yield path, failed if results is None else results[0]
+        yield path, failed if result is None else result
 
 
 async def _identity(address: str) -> None:
