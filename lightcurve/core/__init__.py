@@ -17,6 +17,7 @@ __all__ = [
     "guard",
     "http",
     "library_warnings",
+    "nonnegative",
     "processes",
     "progress",
     "quantities",
