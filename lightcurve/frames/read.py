@@ -296,9 +296,9 @@ def _mark_bad(
     # Rows without such a pixel are not written to: what is never touched costs no memory.
     step = max(_CHUNK_PIXELS // pixels.shape[1], 1)
     for start in range(0, len(pixels), step):
-        full = (pixels[start : start + step] >= level).view(np.uint8)
-        if full.any():
-            bad[start : start + step] |= full * np.uint8(PixelFlag.SATURATED)
+        some = pixels[start : start + step]
+        if not some.max() < level:  # one pass; NaN, which is not below it either, is none in the next
+            bad[start : start + step] |= (some >= level) * np.uint8(PixelFlag.SATURATED)
     return bad
 
 
