@@ -91,6 +91,7 @@ def watch_night(
             watch = begin_watch(folder, settings, out / "live")
             watch.look()
         watch.look()
+        watch.renew()  # as between two looks
         begin = time.process_time()
         look = watch.look()
         middle = time.process_time()
@@ -158,7 +159,9 @@ def main() -> None:
     for low in range(20, len(frames), 20):
         some = [(a, b) for n, new, a, b in costs if low <= n < low + 20 and new == 1]
         looks, written = np.median(some, axis=0)
-        print(f"frames {low} to {low + 19}: a look {looks:.3f} s, its page {written:.3f} s")
+        worst = max(sum(both) for both in some)
+        print(f"frames {low} to {low + 19}: a look {looks:.3f} s, its page {written:.3f} s, "
+              f"both at most {worst:.3f} s")  # fmt: skip
     print(f"star numbers and places: {len(stars)} kind")
     print(f"frames measured: {sum(new for _, new, *_ in costs)} of {len(frames)}, the rest again")
     if points:

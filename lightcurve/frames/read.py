@@ -297,7 +297,7 @@ def _mark_bad(
     step = max(_CHUNK_PIXELS // pixels.shape[1], 1)
     for start in range(0, len(pixels), step):
         some = pixels[start : start + step]
-        if not some.max() < level:  # one pass; NaN, which is not below it either, is none in the next
+        if not some.max() < level:  # or it is NaN, and tells nothing of the others
             bad[start : start + step] |= (some >= level) * np.uint8(PixelFlag.SATURATED)
     return bad
 

@@ -114,6 +114,10 @@ class LiveNight:
         """Forget by which frames it was settled: the night is over."""
         (self.folder / OPENING).unlink(missing_ok=True)
 
+    def renew(self) -> bool:
+        """Choose stars and aperture anew where it is time, for the next look; says whether."""
+        return self._curve.renew()
+
     def close(self) -> None:
         """Let others write into the run folder."""
         self._open.close()
@@ -182,7 +186,7 @@ class LiveNight:
         write_frames_table(self.folder, inventory, target, scene, results)
         try:
             measurements = stack_results(results, scene.recipe)
-            curve, measurements = self._curve.form(measurements, scene, target, busy=measured > 0)
+            curve, measurements = self._curve.form(measurements, scene, target)
         except (FitError, InputError) as error:
             return replace(look, waiting=str(error))
         return replace(look, measurements=measurements, curve=curve)

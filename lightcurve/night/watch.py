@@ -102,6 +102,15 @@ class Watch:
             return self._say(str(error), growing=len(growing))
         return self._last
 
+    def renew(self) -> None:
+        """Choose stars and apertures anew where it is time: between two looks, when nobody waits.
+
+        The next look shows what was chosen, whether it has a new frame or not.
+        """
+        renewed = [night.renew() for night in self._nights]
+        if any(renewed):
+            self._done = None
+
     def _say(self, waiting: str, *, growing: int = 0) -> FolderLook:
         self._last = self._told(self._last, waiting=waiting, growing=growing)
         return self._last
@@ -210,6 +219,7 @@ def watch_folder(
             continue
         if look.quiet_s > idle_s and (look.nights or not idle_s):
             return
+        watch.renew()
         (sleep or time.sleep)(poll_s)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lightcurve.core.data import Measurements
+from lightcurve.core.errors import FitError
 from lightcurve.core.settings import make_settings
 from lightcurve.curve.retake import choice_of, retake
 from lightcurve.night import live_curve
@@ -52,36 +53,53 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return numbers
 
 
-def form(curve: LiveCurve, m: Measurements, *, busy: bool, scene: object = SCENE) -> tuple:
-    return curve.form(m, scene, TARGET, busy=busy)
+def form(curve: LiveCurve, m: Measurements, scene: object = SCENE) -> tuple:
+    return curve.form(m, scene, TARGET)
 
 
 def test_who_waits_for_a_frame_does_not_wait_for_a_choice(night, chosen):
-    """Each frame is seen while it is written, too, and then there is time."""
+    """Only the first is made where a curve is asked for, the others between two looks."""
     curve = LiveCurve(SETTINGS)
     for number in range(16, N + 1):
-        form(curve, first(night, number - 1), busy=False)
-        form(curve, first(night, number), busy=True)
-    assert chosen == [15, 19, 24, 30, 38, 48, 60]
+        before = len(chosen)
+        form(curve, first(night, number))
+        assert len(chosen) == before + (number == 16)
+        assert curve.renew() == (len(chosen) > max(before, 1))
+    assert chosen == [16, 20, 25, 32, 40, 50, 63]
 
 
-def test_a_night_without_a_break_is_chosen_anew_too(night, chosen):
+def test_what_does_not_hold_any_more_is_chosen_at_once(night, chosen):
     curve = LiveCurve(SETTINGS)
-    for number in range(16, N + 1):
-        form(curve, first(night, number), busy=True)
-    assert chosen == [16, 24, 36, 54]
-    form(curve, first(night, 30), busy=True)  # frames were taken away
-    form(curve, first(night, 31), busy=True, scene=SimpleNamespace(**vars(SCENE) | {"recipe": 0}))
-    assert chosen[4:] == [30, 31]
+    assert not curve.renew()
+    form(curve, first(night, 40))
+    form(curve, first(night, 30))  # frames were taken away
+    form(curve, first(night, 31), SimpleNamespace(**vars(SCENE) | {"recipe": 0}))
+    assert chosen == [40, 30, 31]
+
+
+def test_a_choice_that_cannot_be_made_leaves_the_last(night, chosen, monkeypatch):
+    curve = LiveCurve(SETTINGS)
+    form(curve, first(night, 32))
+    before, _ = form(curve, first(night, 48))
+
+    def fail(*_: object) -> None:
+        msg = "too few"
+        raise FitError(msg)
+
+    monkeypatch.setattr(live_curve, "choose_for", fail)
+    assert not curve.renew()
+    after, _ = form(curve, first(night, 48))
+    assert np.array_equal(before.flux, after.flux)
+    assert after.recipe.target_scatter == before.recipe.target_scatter
 
 
 def test_in_between_the_curve_is_that_of_the_choice(night, chosen):
     """As by everything worked out from all frames, to the last bit."""
     curve = LiveCurve(SETTINGS)
-    at_first, m = form(curve, first(night, 40), busy=False)
+    at_first, m = form(curve, first(night, 40))
     choice = choice_of(at_first, m, SETTINGS)
     for number in (41, 44, 49):
-        now, m = form(curve, first(night, number), busy=True)
+        now, m = form(curve, first(night, number))
         plain = retake(m, SETTINGS, choice)
         for name in ("flux", "flux_err", "comparison_flux", "flags"):
             assert np.array_equal(getattr(now, name), getattr(plain, name)), name

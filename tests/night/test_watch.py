@@ -17,7 +17,7 @@ from lightcurve.cli import INTERRUPTED, app, main
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames import inventory as stock
-from lightcurve.night import drawing, page
+from lightcurve.night import drawing, live_curve, page
 from lightcurve.night.nights import reduce_nights
 from lightcurve.night.watch import FolderLook, Watch, begin_watch, finish_watch, watch_folder
 from sim import tiny_night
@@ -298,3 +298,41 @@ def test_who_waits_for_nothing_is_told_at_once_that_nothing_is_there(tmp_path: P
     looks = list(watch_folder(watch, poll_s=10, idle_s=0, sleep=lambda _: None))
     assert len(looks) < 5
     assert not any(look.nights for look in looks)
+
+
+def test_stars_are_chosen_anew_when_a_look_has_been_shown() -> None:
+    done: list[str] = []
+    watch = Mock()
+    watch.look.side_effect = lambda: done.append("look") or FolderLook()
+    watch.renew.side_effect = lambda: done.append("renew")
+    looks = watch_folder(watch, sleep=lambda _: done.append("sleep"))
+    for _ in range(2):
+        next(looks)
+        done.append("shown")
+    assert done == ["look", "shown", "renew", "sleep", "look", "shown"]
+
+
+def test_what_was_chosen_anew_is_shown_by_the_next_look(
+    frames: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where that has no new frame."""
+    chosen = Mock(wraps=live_curve.choose_for)
+    monkeypatch.setattr(live_curve, "choose_for", chosen)
+    watch = begin_watch(tmp_path / "in", settings(), tmp_path / "out")
+    (tmp_path / "in").mkdir()
+    for path in frames[:16]:
+        shutil.copyfile(path, tmp_path / "in" / path.name)
+    watch.look()
+    watch.look()
+    for path in frames[16:21]:
+        shutil.copyfile(path, tmp_path / "in" / path.name)
+    watch.look()
+    shown = watch.look().nights[0]
+    assert (len(shown.results), chosen.call_count) == (21, 1)
+    watch.renew()
+    assert chosen.call_count == 2
+    renewed = watch.look().nights[0]
+    assert renewed.curve is not shown.curve
+    watch.renew()
+    assert watch.look().nights[0].curve is renewed.curve  # nothing is done twice
+    watch.close()
