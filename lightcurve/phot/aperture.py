@@ -236,7 +236,7 @@ class _Centring:
         squares = coarse_boxes(boxes, self.grain)
         bright = self._bright(squares, faint)
         if self.grain == 1:
-            widths = peak_width(squares[bright])
+            widths = peak_width(squares)[bright]
         else:
             places = given[:, bright] / self.grain
             widths = half_light_diameter(squares[bright], *places) / FWHM_PER_SIGMA

@@ -52,8 +52,8 @@ def _sums_by_corners(
     corner (u, v) in the circle lie ``pi r^2 / 4 + u v - F(u) - F(v)``. So the inverse sine is
     needed for lines alone. Stars are the last axis of all arrays.
 
-    Returns (n, n_radius); NaN where a square of 2 half + 1 pixels reaches off the image, or holds
-    what is not finite or drowns the rest.
+    Returns (n, n_radius); NaN where a star's place is off the image, or a square of 2 half + 1
+    pixels holds what is not finite or drowns the rest.
     """
     light, rest = _squares(pixels, x, y, half)
     step = np.arange(half) + 0.5
@@ -88,15 +88,21 @@ def _squares(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take squares (2 half + 1, 2 half + 1, n) about the nearest pixels, and offsets (2, n) there.
 
-    NaN all over those that cannot be summed by differences.
+    There is no light off the image; NaN all over those that cannot be summed by differences.
     """
     row, column = nearest_pixel(x, y, pixels.shape)
     (ny, nx), offset = pixels.shape, np.arange(-half, half + 1)
     places = (row * nx + column) + (offset[:, None] * nx + offset)[..., None]
     light = pixels.ravel().take(places, mode="clip").astype(float)
     rest = np.stack([x - column, y - row])
-    room = np.minimum.reduce([column, row, nx - 1 - column, ny - 1 - row])
-    able = (room >= half) & (np.abs(rest) <= 0.5).all(axis=0)
+    over = np.flatnonzero(np.minimum.reduce([column, row, nx - 1 - column, ny - 1 - row]) < half)
+    if over.size:
+        on_x, on_y = (
+            (at[over] + offset[:, None] >= 0) & (at[over] + offset[:, None] < length)
+            for at, length in ((column, nx), (row, ny))
+        )
+        light[:, :, over] = np.where(on_y[:, None] & on_x, light[:, :, over], 0.0)
+    able = (np.abs(rest) <= 0.5).all(axis=0)
     able &= np.abs(light).max(axis=(0, 1)) < HEIGHT * np.abs(light[half, half])
     if not able.all():
         light[:, :, ~able] = np.nan
