@@ -29,6 +29,11 @@ __all__ = ["ReferencePattern", "make_reference", "register"]
 RATIO_TOLERANCE = 0.008  # of side ratios: a star moved by 1 px in a triangle of 125 px
 SCALE_TOLERANCE = 0.05  # frames of one camera; more than any focus or temperature does
 MIN_SIDE_PX = 15.0  # shorter sides say little about direction
+MIN_HEIGHT_PX = 3.0  # lower triangles are like their mirror images, and like all others in a line
+# Pairs of triangles that are looked at, by the shortest side alone and alike in all. Stars spread
+# at random make two million and ten thousand of them, and a grid, all of whose triangles are alike,
+# a hundred times as many. Of more an even share is taken: the most seconded stays that in it.
+MAX_PAIRS, MAX_LIKE = 4_000_000, 40_000
 LEVELS = (16, 30, 50)  # brightest reference stars: few settle most frames, more the odd ones
 # First and last in brightness of the frame's stars, and level of the reference, in each stage. The
 # last leaves the brightest out: a satellite's trail can be brighter than any star.
@@ -157,7 +162,7 @@ def _triples(n: int) -> np.ndarray:
 
 
 def triangles(stars: np.ndarray) -> Triangles:
-    """Form all triangles of some stars (n, 2), without those that have a side under `MIN_SIDE_PX`.
+    """Form all triangles of some stars (n, 2), but those of a side or height under the least.
 
     The invariants are the shortest and the middle side over the longest, both over
     `RATIO_TOLERANCE`, and the logarithm of the longest over `SCALE_TOLERANCE`: one unit of
@@ -168,7 +173,8 @@ def triangles(stars: np.ndarray) -> Triangles:
     a, b, c = (stars @ (1, 1j))[corners]
     sides = np.abs([b - c, c - a, a - b])
     shortest, middle, longest = np.sort(sides, axis=0)
-    wide = np.flatnonzero(shortest >= MIN_SIDE_PX)
+    area = ((b - a) * (c - a).conj()).imag  # twice that of the triangle
+    wide = np.flatnonzero((shortest >= MIN_SIDE_PX) & (np.abs(area) >= MIN_HEIGHT_PX * longest))
     shape = shortest[wide] / longest[wide] / RATIO_TOLERANCE
     order = np.argsort(shape, kind="stable")
     row = wide[order]
@@ -244,20 +250,26 @@ def _proposals(
 
 def _like_pairs(ours: Triangles, theirs: Triangles) -> tuple[np.ndarray, np.ndarray]:
     """Rows of triangles that agree in shape, and in size within the tolerance of scale."""
-    row, column = within(ours.invariants[0], theirs.invariants[0], 1.0)
+    row, column = within(ours.invariants[0], theirs.invariants[0], 1.0, most=MAX_PAIRS)
     for one, other in zip(ours.invariants[1:], theirs.invariants[1:], strict=True):
         like = np.flatnonzero(np.abs(one[row] - other[column]) <= 1.0)
         row, column = row[like], column[like]
-    return row, column
+    share = -(-len(row) // MAX_LIKE) or 1
+    return row[::share], column[::share]
 
 
-def within(values: np.ndarray, rising: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Find all pairs of values (n,) and of others (m,), in rising order, as near as `reach`.
+def within(
+    values: np.ndarray, rising: np.ndarray, reach: float, *, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find pairs of values (n,) and of others (m,), in rising order, as near as `reach`.
 
-    Returns the rows of both, (k,) each.
+    Returns the rows of both, (k,) each. Of more than `most` pairs are those of every second value
+    found, or every third, and so on.
     """
     first = np.searchsorted(rising, values - reach)
     count = np.searchsorted(rising, values + reach, side="right") - first
+    share = -(-int(count.sum()) // most) or 1
+    count[np.arange(len(count)) % share > 0] = 0
     row = np.repeat(np.arange(len(values)), count)
     before = np.cumsum(count) - count
     return row, np.arange(len(row)) + (first - before)[row]

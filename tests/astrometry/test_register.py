@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from lightcurve.astrometry import register as pattern
 from lightcurve.astrometry.register import (
     LEVELS,
     MAX_FALSE_PROBABILITY,
@@ -255,6 +256,69 @@ def test_pairs_of_near_values_are_all_pairs_of_near_values() -> None:
     rng = np.random.default_rng(8)
     for n, m in ((40, 200), (200, 3), (0, 5), (5, 0)):
         values, rising = rng.uniform(0, 50, n), np.sort(rng.uniform(0, 50, m).round())
-        row, column = within(values, rising, 1.5)
+        row, column = within(values, rising, 1.5, most=n * m + 1)
         plain = np.argwhere(np.abs(values[:, None] - rising) <= 1.5)
         np.testing.assert_array_equal(np.column_stack([row, column]), plain)
+        row, column = within(values, rising, 1.5, most=len(plain) // 3 + 1)
+        some = plain[plain[:, 0] % 3 == 0]
+        np.testing.assert_array_equal(np.column_stack([row, column]), some)
+
+
+SHIFT = np.array([7.3, -4.2])
+LINE = np.linspace(20, 480, 100)
+GRID = np.mgrid[50:650:60, 25:500:50].reshape(2, -1).T.astype(float)
+COMB = np.mgrid[100:650:110, 20:480:20].reshape(2, -1).T.astype(float)
+DEGENERATE = {
+    "line": np.column_stack([LINE, LINE]),
+    "column": np.column_stack([np.full(100, 300.0), LINE]),
+    "two places": np.repeat([[200.0, 400.0], [500.0, 100.0]], 50, axis=0),
+    "grid": GRID,
+    "comb": COMB,
+}
+
+
+@pytest.mark.parametrize("kind", DEGENERATE)
+def test_stars_whose_triangles_are_all_alike_cost_no_more_than_others(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted by the pairs of triangles that are fitted, which the cost goes by."""
+    fitted = []
+    plain = pattern._similarities
+
+    def counted(here: np.ndarray, there: np.ndarray) -> tuple:
+        fitted.append(here.shape[1])
+        return plain(here, there)
+
+    monkeypatch.setattr(pattern, "_similarities", counted)
+    rng = np.random.default_rng(5)
+    stars = DEGENERATE[kind]
+    flux = np.sort(rng.uniform(1e3, 1e5, len(stars)))[::-1]
+    reference = make_reference(*stars.T, flux, SHAPE)
+    seen = stars + SHIFT + rng.normal(0, 0.1, stars.shape)
+    try:
+        found = register(*seen.T, flux, reference)
+    except RegistrationError:
+        found = None
+    assert max(fitted, default=0) <= pattern.MAX_LIKE
+    if kind in {"line", "column", "two places"}:  # nothing tells one side from the other
+        assert found is None
+
+
+@pytest.mark.parametrize("kind", ["grid", "comb"])
+def test_a_pattern_that_repeats_is_found_standing_still(kind: str) -> None:
+    rng = np.random.default_rng(5)
+    stars = DEGENERATE[kind]
+    flux = rng.uniform(1e3, 1e5, len(stars))
+    found = register(*stars.T, flux, make_reference(*stars.T, flux, SHAPE))
+    np.testing.assert_allclose(found.matrix, [[1, 0, 0], [0, 1, 0]], atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["line", "column"])
+def test_a_bright_line_does_not_hide_the_stars(kind: str) -> None:
+    """A satellite's trail in pieces, or a hot column, in the frame alone and brighter than all."""
+    rng = np.random.default_rng(7)
+    stars, flux = rng.uniform([40, 40], SIZE - 40, (80, 2)), rng.uniform(1e3, 1e5, 80)
+    seen = np.vstack([DEGENERATE[kind], stars + SHIFT])
+    light = np.concatenate([np.full(100, 1e6), flux])
+    found = register(*seen.T, light, make_reference(*stars.T, flux, SHAPE))
+    np.testing.assert_allclose(found.matrix[:, 2], SHIFT, atol=1e-6)
