@@ -17,7 +17,6 @@ __all__ = [
     "guard",
     "http",
     "library_warnings",
-    "nonnegative",
     "processes",
     "progress",
     "quantities",

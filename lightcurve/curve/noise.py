@@ -10,7 +10,6 @@ import numpy as np
 
 from lightcurve.core.data import Measurements, Style
 from lightcurve.core.flags import Flag
-from lightcurve.core.nonnegative import fit_nonnegative
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import Settings
 from lightcurve.curve.bends import measure_excess, neighbours
@@ -205,6 +204,8 @@ def _robust_fit(
     measured, or stars that happen to scatter little would weigh more and the fit come out low.
     prior: (k,), what each coefficient is to be, give or take as much; 0 where nothing is known.
     """
+    from scipy.optimize import nnls
+
     robust = np.ones(len(values))
     sigma = spread * np.maximum(values + fixed, 0.1)
     known = prior > 0
@@ -212,7 +213,7 @@ def _robust_fit(
     for _ in range(MAX_ITERATIONS):
         weight = np.sqrt(robust) / sigma
         rows = np.concatenate([weight[:, None] * design, before])
-        coefficients = fit_nonnegative(rows, np.append(weight * values, known))
+        coefficients, _ = nnls(rows, np.append(weight * values, known))
         model = design @ coefficients
         off = (values - model) / sigma
         # Of few stars the spread is small by chance: that of variances is known.

@@ -24,7 +24,6 @@ from lightcurve.core.data import Site, StarRole
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.flags import NO_POINT
 from lightcurve.core.guard import guard
-from lightcurve.core.nonnegative import fit_nonnegative
 from lightcurve.core.settings import Settings
 from lightcurve.curve.detrend import point_to_point, scintillation
 from lightcurve.tables.columns import read_table
@@ -228,8 +227,11 @@ def fit_terms(faint: np.ndarray, scatter: np.ndarray) -> np.ndarray:
 
     faint, scatter: (n,) float arrays. Each variance counts by its own size. Returns (3,) array.
     """
+    from scipy.optimize import nnls
+
     weight = np.ones(len(faint))
     weight[0] = math.sqrt(max(len(faint) - 1, 1))
     variance = scatter**2
     design = np.stack([faint, faint**2, np.ones(len(faint))], axis=1) * (weight / variance)[:, None]
-    return fit_nonnegative(design, weight)
+    terms: np.ndarray = nnls(design, weight)[0]
+    return terms

@@ -42,7 +42,6 @@ LEAST_SHARE = 0.01
 GRAVITATION = 6.6743e-8  # cm3 g-1 s-2
 DEPTH_SAMPLES = 1000
 MOST_UNLIKE = 150.0  # beyond which the formula of the chance would rise again
-FAR_SIGMAS, SQRT_2PI = -30.0, math.sqrt(2 * math.pi)
 MAX_SIZES = 40  # of the bins over which residuals are averaged
 
 
@@ -105,13 +104,15 @@ def residual_tests(residuals: np.ndarray) -> dict[str, float]:
         return dict.fromkeys(
             ("autocorrelation_lag1", "autocorrelation_p", "normality_p"), float("nan")
         )
+    from scipy.special import chdtrc
+
     centred = residuals - residuals.mean()
     lags = np.arange(1, min(10, n // 4) + 1)
     correlation = np.array([centred[k:] @ centred[:-k] for k in lags]) / (centred @ centred)
     statistic = n * (n + 2) * np.sum(correlation**2 / (n - lags))
     return {
         "autocorrelation_lag1": float(correlation[0]),
-        "autocorrelation_p": chance_of_squares(len(lags), float(statistic)),
+        "autocorrelation_p": float(chdtrc(len(lags), statistic)),
         "normality_p": normal_chance(anderson_darling(residuals)),
     }
 
@@ -119,37 +120,16 @@ def residual_tests(residuals: np.ndarray) -> dict[str, float]:
 def anderson_darling(values: np.ndarray) -> float:
     """Tell how unlike a normal distribution values, (n,), are, its mean and width being theirs.
 
-    As of infinitely many: with Stephens' correction for their number. (scipy has statistic and
-    chances, but takes longer to load than a fit takes.)
+    As of infinitely many: with Stephens' correction for their number. (`scipy.stats` has the
+    statistic, but takes longer to load than a fit without sampling takes.)
     """
+    from scipy.special import log_ndtr
+
     n = len(values)
     sigmas = np.sort((values - values.mean()) / values.std(ddof=1))
     odd = 2 * np.arange(n) + 1
-    squared = -n - float(np.mean(odd * (log_below(sigmas) + log_below(-sigmas[::-1]))))
+    squared = -n - float(np.mean(odd * (log_ndtr(sigmas) + log_ndtr(-sigmas[::-1]))))
     return squared * (1 + 0.75 / n + 2.25 / n**2)
-
-
-def log_below(sigmas: np.ndarray) -> np.ndarray:
-    """Work out the logarithm of a normal value's chance to lie below each, (n,)."""
-    near = np.maximum(sigmas, FAR_SIGMAS)
-    log = np.log([0.5 * math.erfc(-z / math.sqrt(2)) for z in near.tolist()])
-    # Beyond what a number can hold, by the series of the tail (Abramowitz & Stegun 1964, 26.2.12).
-    far = np.minimum(sigmas, FAR_SIGMAS)
-    series = np.log1p(-(far**-2.0) + 3 * far**-4.0) - far**2 / 2 - np.log(-far * SQRT_2PI)
-    return np.where(sigmas < FAR_SIGMAS, series, log)
-
-
-def chance_of_squares(n: int, total: float) -> float:
-    """Tell the chance that n squared normal values add up to more than a total: chi-square's tail.
-
-    From that of two, or one, two more at a time (Abramowitz & Stegun 1964, 26.4.8).
-    """
-    half, order = total / 2, (n % 2) / 2
-    chance = math.erfc(math.sqrt(half)) if n % 2 else 0.0
-    while order < n / 2:
-        chance += half**order * math.exp(-half) / math.gamma(order + 1)
-        order += 1
-    return chance
 
 
 def normal_chance(statistic: float) -> float:

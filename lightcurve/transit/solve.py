@@ -13,7 +13,6 @@ from lightcurve.core.errors import FitError
 from lightcurve.core.robust import robust_scatter, without_runs
 from lightcurve.core.settings import FitSettings
 from lightcurve.transit.bins import make_bins
-from lightcurve.transit.bounded import solve_within
 from lightcurve.transit.ephemeris import transit_duration
 from lightcurve.transit.model import TransitModel
 from lightcurve.transit.problem import Problem, make_noise, make_priors
@@ -29,7 +28,6 @@ LONGEST_DAYS = 0.1  # of red noise, where the known orbit does not transit
 TRANSIT_PARAMETERS = 2  # mid-time and radius ratio: the others lean on their priors
 MIN_LEFT = 12
 CLIP_SIGMA = 5.0
-ROUNDING = 1e-6  # of an error: what scatters less than that has no noise, and no wild point
 DARK = 1e-6  # of the light: nothing is left of a trend in total eclipse
 
 
@@ -97,19 +95,21 @@ def noise_scale(solution: Solution) -> float:
 
 def solve_transit(problem: Problem, first: np.ndarray | None = None) -> Solution:
     """Solve for the best transit, near the parameters `first` or anywhere."""
+    from scipy.optimize import least_squares
+
     origin, scale = problem.priors.centre, _scales(problem)
     first = _scan(problem) if first is None else first
-    lower, upper = problem.priors.lower, problem.priors.upper
-
-    def at(u: np.ndarray) -> np.ndarray:
-        return np.clip(origin + scale * u, lower, upper)
-
-    found = solve_within(
-        lambda u: problem.residuals(at(u)),
-        lambda u: jacobian(problem, at(u)) * scale,
-        *((values - origin) / scale for values in (first, lower, upper)),
+    found = least_squares(
+        lambda u: problem.residuals(origin + scale * u),
+        (first - origin) / scale,
+        jac=lambda u: jacobian(problem, origin + scale * u) * scale,
+        bounds=(
+            (problem.priors.lower - origin) / scale - 1e-9,
+            (problem.priors.upper - origin) / scale + 1e-9,
+        ),
+        max_nfev=60,
     )
-    theta = at(found)
+    theta = np.clip(origin + scale * found.x, problem.priors.lower, problem.priors.upper)
     residuals = problem.residuals(theta)
     size = len(problem.time)
     chi2, penalty = (float(part @ part) for part in (residuals[:size], residuals[size:]))
@@ -307,7 +307,7 @@ def find_wild(time: np.ndarray, off: np.ndarray, used: np.ndarray) -> np.ndarray
     residuals = off[used]
     sigma = robust_scatter(residuals)
     order = np.argsort(time[used], kind="stable")
-    far = np.abs(residuals) > CLIP_SIGMA * max(sigma, ROUNDING)
+    far = np.abs(residuals) > CLIP_SIGMA * max(sigma, 1e-12)
     wild = np.zeros(len(used), dtype=bool)
     wild[np.flatnonzero(used)[order]] = without_runs(far[order], residuals[order] > 0)
     return wild if used.sum() - wild.sum() >= MIN_LEFT else np.zeros_like(wild)

@@ -6,15 +6,12 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.special import chdtrc, log_ndtr
 from scipy.stats import anderson, kstest
 
 from lightcurve.transit.quality import (
     anderson_darling,
-    chance_of_squares,
     coverage,
     fold_about,
-    log_below,
     normal_chance,
     residual_tests,
 )
@@ -50,18 +47,6 @@ def test_chances_fall_as_the_statistic_grows() -> None:
     chances = [normal_chance(a) for a in np.linspace(0, 160, 4000)]
     assert np.all(np.diff(chances) < 0.002)  # where two formulas meet they differ by so much
     assert chances[-1] < 1e-100
-
-
-def test_chances_below_are_scipys_however_small() -> None:
-    sigmas = np.concatenate([np.linspace(-200, 40, 2401), [-30 - 1e-9, -30 + 1e-9]])
-    np.testing.assert_allclose(log_below(sigmas), log_ndtr(sigmas), rtol=1e-9, atol=2e-16)
-
-
-@pytest.mark.parametrize("n", [*range(1, 12), 40])
-def test_chances_of_squares_are_scipys(n: int) -> None:
-    for total in (0.0, 1e-12, 0.3, 4.0, 33.0, 1200.0, 1e5):
-        known = float(chdtrc(n, total))
-        assert chance_of_squares(n, total) == pytest.approx(known, rel=1e-12, abs=1e-300)
 
 
 def test_several_transits_are_covered_as_one():
