@@ -141,7 +141,7 @@ def _root(
 def main() -> None:
     """Run the program; an error that a user can cause is one line and a status that is not 0."""
     from lightcurve.commands.shell import ready_terminal
-    from lightcurve.core.garbage import keep_loaded
+    from lightcurve.core.garbage import keep_all, keep_loaded
 
     _limit_threads()
     keep_loaded()
@@ -158,6 +158,7 @@ def main() -> None:
         status = INTERRUPTED
     finally:
         STOP.at_work = False
+        keep_all()
     if STOP.status:
         STOP.end()
     if status == INTERRUPTED:

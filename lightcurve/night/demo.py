@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,8 @@ OWN_FILES = {
     "": r"night|run|planet\.toml",
     "night": r"(light|bias|dark|flat)_\d{4}\.fits|truth\..*",
 }
+# What the reduction loads, most of it of scipy, while other processes still make its frames.
+NEXT = ("scipy.interpolate", "scipy.ndimage", "jinja2", "PIL.Image")
 WCS_ERROR_PX = 0.5  # a plate solution of the mount's own
 PERIOD_DAYS = 1.3
 PLANET_NUMBERS = (
@@ -74,6 +78,7 @@ def run_demo(
     planet = demo_planet(night, target)
     check_folder(folder, planet)
     write_planet(folder / PLANET_FILE, planet)
+    Thread(target=lambda: [*map(import_module, NEXT)], daemon=True).start()
     simulate_night(
         folder / "night", night, camera, field, target, lambda jd: transit_of(planet, night, jd),
         n_bias=DEMO_CALIBRATIONS, n_dark=DEMO_CALIBRATIONS, n_flat=DEMO_CALIBRATIONS,

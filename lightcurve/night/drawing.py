@@ -16,7 +16,7 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.night.figures import FIGURES, ON_PAGE, PIXELS, Figure
 from lightcurve.night.finished import Finished
 
-SLOW = ("corner", "light_curve", "field", "covariates")
+SLOW = ("corner", "light_curve", "covariates", "field")  # the slowest first
 AMONG: dict[Figures, Sequence[str]] = {
     Figures.ALL: FIGURES.names(), Figures.PAGE: ON_PAGE, Figures.NONE: (),
 }  # fmt: skip
@@ -69,7 +69,8 @@ def draw_together(
     all itself where it is 1, but never beside them: what matplotlib and the filters of warnings are
     set to is set for all threads. each: is called with the name of each that is drawn.
     """
-    order, do = sorted(names, key=lambda name: name not in SLOW), _Drawn(folder, finished)
+    order = sorted(names, key=lambda name: SLOW.index(name) if name in SLOW else len(SLOW))
+    do = _Drawn(folder, finished)
     drawing = _apart(order, do, processes) if processes > 1 else map(do, order)
     drawn = set()
     for name in progress(drawing, "Drawing", len(names)):

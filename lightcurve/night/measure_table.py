@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightcurve.core.columns import PHOTOMETRY
-from lightcurve.core.data import Measurements, Result
+from lightcurve.core.data import FrameKind, Measurements, Result
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
@@ -19,7 +19,7 @@ from lightcurve.night.sets import Reduced, find_sets, one_set, reduce_sets
 from lightcurve.night.settle import refuse_blank_sky
 from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.store import open_store
-from lightcurve.night.workers import measure_night
+from lightcurve.night.workers import get_ready, measure_night
 from lightcurve.setup.target import Target
 from lightcurve.tables.columns import write_table
 from lightcurve.tables.run_tables import write_stars
@@ -101,6 +101,7 @@ def _measure(
     target = at_opening(target, inventory)
     with open_log(out), open_store(out) as store:
         report_inventory(out, inventory, target)
+        get_ready([entry.path for entry in inventory.used(FrameKind.LIGHT)], settings)
         scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         results = measure_night(scene.lights, scene.recipe, store, progress=progress)
         write_frames_table(out, inventory, target, scene, results)

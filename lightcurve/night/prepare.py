@@ -31,7 +31,6 @@ from lightcurve.night.opening import opening_of, why_unlike
 from lightcurve.night.pictures import reference_picture
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.scene import Scene, describe_blank
-from lightcurve.night.workers import get_ready
 from lightcurve.phot.grains import StarSize, measure_size
 from lightcurve.phot.methods import centroid_of
 from lightcurve.phot.seeing import choose_radii, refuse_large_radii
@@ -79,7 +78,6 @@ def _settle(
     progress: Progress,
 ) -> Scene:
     given = find_lights(inventory, target, settings)
-    get_ready([light.path for light in given.lights], settings)
     rest = (inventory, target, settings, masters_folder)
     opening = opening_of(given.lights)
     if len(opening) < len(given.lights):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lightcurve.core.algebra import one_thread
+from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Clock, Progress, open_log, silent, stage
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
@@ -28,7 +29,7 @@ from lightcurve.night.settle import (
 )
 from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.store import open_store
-from lightcurve.night.workers import measure_night
+from lightcurve.night.workers import get_ready, measure_night
 from lightcurve.setup.target import Target
 from lightcurve.tables.run_tables import write_stars
 
@@ -95,6 +96,7 @@ def reduce_set(
     target = at_opening(target, inventory)
     with one_thread(), open_log(out), open_store(out) as store:
         report_inventory(out, inventory, target)
+        get_ready([entry.path for entry in inventory.used(FrameKind.LIGHT)], settings)
         with clock("prepare", "preparing: masters, reference, stars"):
             scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         with clock("measure", "measuring frames"):
