@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -89,7 +90,8 @@ class Drawing:
     """The figures of a run, drawn by processes that stand ready while this one goes on.
 
     A context, at whose end none is being drawn any more, unless the program was told to end.
-    Without such processes all are drawn when they are asked for.
+    Without such processes all are drawn when they are asked for. Until then the folder stays as it
+    is: figures drawn meanwhile stand beside it, lest a run that fails leave them among older files.
 
     Parameters
     ----------
@@ -105,6 +107,7 @@ class Drawing:
         self, folder: Path, wanted: Figures = Figures.ALL, workers: int | None = None
     ) -> None:
         self._folder, self._among = folder, AMONG[wanted]
+        self._meanwhile = folder.with_name(f".{folder.name}")
         self._processes = ready_with(__name__, workers)
         self._threads = ThreadPoolExecutor(2, "drawing")  # which wait for the processes
         self._jobs: list[Future[dict[str, Path]]] = []
@@ -119,6 +122,7 @@ class Drawing:
         """Wait for what was begun, but not where somebody waits for the program to end."""
         told_to_end = kind is not None and not issubclass(kind, Exception)
         self._threads.shutdown(wait=not told_to_end, cancel_futures=True)
+        shutil.rmtree(self._meanwhile, ignore_errors=True)
 
     def begin(self, finished: Finished, *, early: bool = False) -> None:
         """Let processes draw what was not begun before.
@@ -136,7 +140,7 @@ class Drawing:
         if finished.night is not None:  # no figure shows single frames, which are most of it
             finished = replace(finished, night=replace(finished.night, results=()))
         job = self._threads.submit(
-            draw_together, self._folder, finished, names, self._processes, each=self._drawn.put
+            draw_together, self._meanwhile, finished, names, self._processes, each=self._drawn.put
         )
         job.add_done_callback(lambda _: self._drawn.put(None))
         self._jobs.append(job)
@@ -148,17 +152,18 @@ class Drawing:
         each: Callable[[Path], object] = str,
         progress: Progress = silent,
     ) -> dict[str, Path]:
-        """Draw what is left, and give the files of all figures by name.
+        """Draw what is left, and give the files of all figures by name, which are in the folder now.
 
         Where the frames are not at hand, those that an earlier run drew of them stay.
         each: is called with the files drawn by processes, as they come.
         """
         self.begin(finished)
-        for name in progress(self._names(), "Drawing", len(self._begun)):
-            each(self._file(name))
         paths: dict[str, Path] = {}
+        for name in progress(self._names(), "Drawing", len(self._begun)):
+            paths[name] = self._put_in_place(name)
+            each(paths[name])
         for job in self._jobs:
-            paths |= job.result()
+            job.result()  # tells what went wrong
         lacking = {one.name: one.lacks(finished) for one in self._wanted()}
         left = [name for name, lack in lacking.items() if not lack and name not in paths]
         paths |= draw_together(self._folder, finished, left, 1, progress=progress)
@@ -173,6 +178,10 @@ class Drawing:
 
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.png"
+
+    def _put_in_place(self, name: str) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return (self._meanwhile / f"{name}.png").replace(self._file(name))
 
     def _names(self) -> Iterator[str]:
         """Give the names of figures as they are drawn, until all jobs have ended."""

@@ -52,7 +52,8 @@ def test_several_processes_draw_what_one_does(tmp_path):
 def test_what_no_process_draws_is_drawn_here(trouble, tmp_path, monkeypatch):
     def spread(tasks, do, n):
         first, *others = tasks
-        (tmp_path / f"{first}.png").touch()
+        draw(do.folder, night, [first])
+        drew.clear()
         yield first, first
         if trouble == "none can be had":
             raise BlockingIOError
@@ -60,6 +61,7 @@ def test_what_no_process_draws_is_drawn_here(trouble, tmp_path, monkeypatch):
 
     def draw(folder, night, names):
         drew[names[0]] = threading.current_thread()
+        folder.mkdir(exist_ok=True)
         (folder / f"{names[0]}.png").touch()
 
     drew = {}
@@ -105,6 +107,35 @@ def test_a_figure_that_fails_meanwhile_is_told_at_the_end(tmp_path, monkeypatch)
         beside.begin(finished(n=40, stars=2), early=True)
         with pytest.raises(OSError, match="figures"):
             beside.paths(finished(n=40, stars=2))
+
+
+@pytest.mark.parametrize("told", [ValueError, KeyboardInterrupt])
+def test_a_run_that_fails_meanwhile_leaves_the_figures_of_the_one_before(
+    told, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(drawing, "ready_with", lambda *_: 2)
+    figures, night = tmp_path / "figures", replace(finished(n=40, stars=2), fit=None)
+    figures.mkdir()
+    for name in FIGURES.names():
+        (figures / f"{name}.png").write_text("of the run before")
+    drawn = threading.Event()
+    monkeypatch.setattr(drawing, "spread", lambda names, do, _: map(drawn_of(do, drawn), names))
+    with pytest.raises(told), Drawing(figures) as beside:
+        beside.begin(night, early=True)
+        assert drawn.wait(60)
+        raise told
+    assert {path.read_text() for path in figures.iterdir()} == {"of the run before"}
+    assert told is KeyboardInterrupt or list(tmp_path.iterdir()) == [figures]
+
+
+def drawn_of(do, drawn):
+    def draw(name):
+        do.folder.mkdir(exist_ok=True)
+        (do.folder / f"{name}.png").touch()
+        drawn.set()
+        return name, name
+
+    return draw
 
 
 @pytest.mark.parametrize(("told", "waits"), [(KeyboardInterrupt, False), (ValueError, True)])
