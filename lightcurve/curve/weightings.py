@@ -63,10 +63,10 @@ class Weighting:
 
 def _fit_levels(flux: np.ndarray, share_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Alternate between levels and transparency until the levels of a set stand still."""
-    level, moving = column_median(flux), np.arange(flux.shape[1])
+    level, moving, finite = column_median(flux), np.arange(flux.shape[1]), np.isfinite(flux)
     for _ in range(MAX_ITERATIONS):
         some, old = flux[:, moving], level[moving]
-        share = np.where(np.isfinite(some), share_of(old), 0.0)
+        share = np.where(finite[:, moving], share_of(old), 0.0)
         transparency = weighted_mean(some / old, share)
         level[moving] = new = _known_median(some / transparency[..., None])
         moving = moving[~(np.abs(new / old - 1).max(axis=-1) < TOLERANCE)]
@@ -169,10 +169,13 @@ def _known_median(values: np.ndarray) -> np.ndarray:
 
 
 def weighted_mean(normalised: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Mean over the stars, the last axis; NaN where none has a share."""
+    """Mean over the stars, the last axis; NaN where none has a share.
+
+    normalised: may be NaN where the share is 0.
+    """
     total = share.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (np.nan_to_num(normalised) * share).sum(axis=-1) / total
+        mean = np.where(share > 0, normalised * share, 0.0).sum(axis=-1) / total
     return np.where(total > 0, mean, np.nan)
 
 
