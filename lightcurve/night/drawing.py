@@ -152,7 +152,7 @@ class Drawing:
         each: Callable[[Path], object] = str,
         progress: Progress = silent,
     ) -> dict[str, Path]:
-        """Draw what is left, and give the files of all figures by name, which are in the folder now.
+        """Draw what is left, put all into the folder, and give the files by name.
 
         Where the frames are not at hand, those that an earlier run drew of them stay.
         each: is called with the files drawn by processes, as they come.
