@@ -3,7 +3,6 @@
 import pickle
 from itertools import pairwise
 from pathlib import Path
-from time import process_time
 
 import numpy as np
 import pytest
@@ -216,22 +215,19 @@ def test_fits_recover_what_was_put_in() -> None:
     assert np.allclose(fit_similarity(points, apply(mirrored, points)), mirrored)
 
 
-def test_the_real_night(hatp32: list[Path]) -> None:
-    found, detected = [], []
-    for path in hatp32:
-        pixels, start = fits.getdata(path).astype(np.float32), process_time()
-        found.append(detect(pixels, saturation_adu=4095))
-        detected.append(process_time() - start)
+def test_the_real_night(hatp32: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [detect(fits.getdata(path).astype(np.float32), saturation_adu=4095) for path in hatp32]
     assert len(found) == 142
+    tried, refine = [], pattern._refine
+    monkeypatch.setattr(pattern, "_refine", lambda *given: tried.append(given) or refine(*given))
     for k in (0, len(found) // 2):
-        pattern = make_reference(found[k].x, found[k].y, found[k].flux, SHAPE)
-        night, spent = [], []
-        for stars in found:
-            start = process_time()
-            night.append(register(stars.x, stars.y, stars.flux, pattern))
-            spent.append(process_time() - start)
+        reference = make_reference(found[k].x, found[k].y, found[k].flux, SHAPE)
+        tried.clear()
+        night = [register(stars.x, stars.y, stars.flux, reference) for stars in found]
         assert np.median([r.rms_px for r in night]) < 0.15
-        assert np.median(spent) < 2 * np.median(detected)  # about as long, on any machine
+        # Standing still, and then the transform that most triangles call for: others are seldom
+        # looked at, or registration would take longer than all else.
+        assert len(tried) < 2.1 * len(night)
         # The telescope drifts smoothly: no step between frames above the known 12 px.
         shifts = [apply(r.matrix, np.array([[325.0, 250.0]]))[0] for r in night]
         assert max(np.hypot(*(b - a)) for a, b in pairwise(shifts)) < 14
