@@ -19,9 +19,8 @@ from photutils.aperture import CircularAnnulus, CircularAperture, aperture_photo
 
 from benchmarks.timing import in_turn, show
 from lightcurve.core.settings import make_settings
-from lightcurve.night.measure import measure_frame, measure_side_by_side
+from lightcurve.night.measure import MOST_TOGETHER, measure_frame, measure_side_by_side
 from lightcurve.night.nights import plan_nights
-from lightcurve.night.workers import FRAMES_PER_TASK
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 N_STARS, PLAIN_STARS = 100, 7
@@ -60,12 +59,12 @@ def main() -> None:
         ),
         "the same, one by one": lambda some: [measure_frame(path, recipe) for path in some],
     }
-    whole = len(paths) // FRAMES_PER_TASK
-    tasks = [paths[FRAMES_PER_TASK * k :][:FRAMES_PER_TASK] for k in range(whole)]
+    whole = len(paths) // MOST_TOGETHER
+    tasks = [paths[MOST_TOGETHER * k :][:MOST_TOGETHER] for k in range(whole)]
     of_tasks = in_turn(
         {name: (lambda k, way=way: way(tasks[k])) for name, way in ways.items()}, whole
     )
-    seconds = {name: s / FRAMES_PER_TASK for name, s in of_tasks.items()}
+    seconds = {name: s / MOST_TOGETHER for name, s in of_tasks.items()}
     reading = next(iter(seconds.values()))
     show(
         f"{len(paths)} frames of {recipe.shape[1]} x {recipe.shape[0]} px",

@@ -67,7 +67,7 @@ PLACED_BY = {
     FoundBy.LIGHT: "its light as a whole and the mount",
 }
 UNCERTAIN_S = 1.0  # a clock of whole seconds, the coarsest in common use, leaves half of one open
-PIXELS_TOGETHER, MOST_TOGETHER = 3_000_000, 4  # of frames that are measured side by side
+PIXELS_TOGETHER, MOST_TOGETHER = 4_000_000, 12  # of frames that are measured side by side
 _OWN = threading.local()
 T = TypeVar("T")
 

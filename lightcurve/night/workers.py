@@ -23,14 +23,14 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.planes import stored_in
 from lightcurve.night.lights import label_files
-from lightcurve.night.measure import measure_side_by_side
+from lightcurve.night.measure import MOST_TOGETHER, measure_side_by_side
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.store import RunStore
 
 __all__ = ["dask_client"]
 
 log = logging.getLogger(__name__)
-FRAMES_PER_TASK = 4
+FRAMES_PER_TASK = 4  # of a cluster, of whose workers nobody knows how many there will be
 # What a process needs is loaded in a second, for all where they are forked: it must have some to do
 # to be worth it, and less where one to fork them from is ready. A small frame costs its stars, a
 # large one its bytes; both were measured on one core of a middling machine.
@@ -140,15 +140,20 @@ def worth(paths: Sequence[Path]) -> int:
 
 
 def _tasks(paths: Sequence[Path], workers: int) -> Work:
-    """Take some frames at a time, and the last ones singly: then no process waits for another."""
-    many = max(len(paths) - FRAMES_PER_TASK * workers, 0)
-    begins = range(0, many, FRAMES_PER_TASK)
-    groups = tuple(tuple(paths[i : min(i + FRAMES_PER_TASK, many)]) for i in begins)
-    return (*groups, *_singly(paths[many:]))
+    """Take as many frames at a time as are measured side by side, and ever fewer towards the end.
+
+    A task is at most half of what is left for each process: then none waits long for another.
+    """
+    tasks, left = [], list(paths)
+    while left:
+        n = min(max(len(left) // (2 * workers), 1), MOST_TOGETHER)
+        tasks.append(tuple(left[:n]))
+        left = left[n:]
+    return tuple(tasks)
 
 
-def _singly(paths: Sequence[Path]) -> Work:
-    return tuple((path,) for path in paths)
+def _groups(paths: Sequence[Path], n: int) -> Work:
+    return tuple(tuple(paths[k : k + n]) for k in range(0, len(paths), n))
 
 
 def _run(
@@ -234,9 +239,9 @@ def _on_cluster(
         def submit(task: Sequence[Path]) -> Future:
             return executor.submit(measure, task, shared)
 
-        for path, result in _run(_tasks(list(names), 0), submit, lost, KilledWorker):
+        for path, result in _run(_groups(list(names), FRAMES_PER_TASK), submit, lost, KilledWorker):
             yield names[path], result
-        for path, result in _run(_singly(lost), submit, deadly, KilledWorker):
+        for path, result in _run(_groups(lost, 1), submit, deadly, KilledWorker):
             yield names[path], result
     except (CancelledError, OSError) as error:
         msg = (

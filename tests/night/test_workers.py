@@ -170,14 +170,27 @@ def test_processes_are_started_where_they_are_worth_it(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("n", "workers_"), [(0, 2), (1, 2), (7, 2), (8, 2), (30, 2), (31, 3), (9, 0)]
+    ("n", "workers_"), [(0, 2), (1, 2), (7, 2), (8, 2), (30, 2), (31, 3), (142, 2), (142, 40)]
 )
 def test_tasks_hold_every_frame_once_and_end_singly(n: int, workers_: int) -> None:
     paths = [Path(str(k)) for k in range(n)]
     tasks = workers._tasks(paths, workers_)
     assert [path for task in tasks for path in task] == paths
-    assert all(1 <= len(task) <= 4 for task in tasks)
-    assert all(len(task) == 1 for task in tasks[len(tasks) - min(4 * workers_, n) :])
+    sizes = [len(task) for task in tasks]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-2 * workers_ :] == [1] * min(2 * workers_, n)
+    # Who begins a task last, after all others are done, holds them up by no more than their share.
+    left = n - np.cumsum([0, *sizes])[:-1]
+    assert all(
+        size == 1 or size * workers_ <= rest / 2 for size, rest in zip(sizes, left, strict=True)
+    )
+
+
+def test_groups_hold_every_frame_once() -> None:
+    paths = [Path(str(k)) for k in range(9)]
+    groups = workers._groups(paths, 4)
+    assert [len(group) for group in groups] == [4, 4, 1]
+    assert [path for group in groups for path in group] == paths
 
 
 def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
