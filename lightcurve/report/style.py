@@ -286,7 +286,8 @@ def _settle(figure: Figure, layout: ConstrainedLayoutEngine, *, aligned: bool) -
     for axes in figure.axes:
         _space_numbers(axes)
     if aligned:
-        figure.align_labels()
+        figure.align_xlabels([axes for axes in figure.axes if axes.get_xlabel()])
+        figure.align_ylabels([axes for axes in figure.axes if axes.get_ylabel()])
     for _ in range(PASSES if shaped else 1):
         before = _places(figure)
         layout.execute(figure)

@@ -433,3 +433,14 @@ def test_a_density_is_blurred_as_by_convolution():
     for _ in range(3):
         wanted = convolve2d(wanted, kernel, mode="same")
     np.testing.assert_allclose(corner._smooth(counts), wanted, rtol=1e-14)
+
+
+def test_a_corner_has_numbers_along_its_outer_sides_alone():
+    n, samples = 3, np.random.default_rng(2).normal(size=(500, 3))
+    grid = Figure().subplots(n, n)
+    for row, column in zip(*np.tril_indices(n, -1), strict=True):
+        axes = grid[row, column]
+        corner.draw_density(axes, samples[:, column], samples[:, row])
+        corner._label_corner(axes, row, column, n, ["a", "b", "c"])
+        assert (len(axes.get_xticks()) > 0) == (row == n - 1) == bool(axes.get_xlabel())
+        assert (len(axes.get_yticks()) > 0) == (column == 0) == bool(axes.get_ylabel())
