@@ -171,8 +171,7 @@ def _completed(
         if not len(new):
             break
         before = len(phot.x)
-        more = np.column_stack([new.flux, new.x, new.y])
-        phot = _again(prepared, psf, phot, more=more)
+        phot = _again(prepared, psf, phot, more=np.column_stack([new.x, new.y]))
         phot = _weeded(prepared, psf, phot, n, trust)
         log.info("%d more sources where the stars were taken off", len(phot.x) - before)
         if len(phot.x) == before:  # the next round would find the same
@@ -251,12 +250,12 @@ def _again(
     keep: np.ndarray | None = None,
     more: np.ndarray | None = None,
 ) -> PsfPhotometry:
-    """Fit again where only `keep` (n,) bool stay, and where there are more, (k, 3): flux, x, y."""
+    """Fit again where only `keep` (n,) bool stay, and where there are more, (k, 2): x, y."""
     wide = _of_sum(prepared, psf)
     found = refit_psf(
         *_images(prepared, psf), psf, replace(phot, chi2=phot.chi2 / wide),
         keep=np.ones(len(phot.x), dtype=bool) if keep is None else keep,
-        more=np.zeros((0, 3)) if more is None else more,
+        more=np.zeros((0, 2)) if more is None else more,
         gain_e_per_adu=_gain(prepared),
     )  # fmt: skip
     return replace(found, chi2=wide * found.chi2)

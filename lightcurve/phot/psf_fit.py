@@ -397,20 +397,23 @@ def refit_psf(
         What it gave.
     keep : (n,) bool array
         The stars that stay.
-    more : (k, 3) float array
-        Flux (ADU, NaN where it is not known), x and y of more stars, which stand after them.
+    more : (k, 2) float array
+        x and y of more stars, which stand after them. Their fluxes are begun with all light there:
+        of what the residual has of them, their neighbours took a part, and a star that begins too
+        faint is held where it was found.
     """
     from scipy.spatial import cKDTree
 
     before = np.column_stack([phot.flux, phot.x, phot.y])
-    changed = np.vstack([before[~keep], more])[:, 1:]
+    changed = np.vstack([before[~keep, 1:], more])
     if not len(changed):
         return phot
     reach = (MODEL_FWHM + FIT_FWHM) * psf.fwhm
     away = cKDTree(changed).query(before[:, 1:], distance_upper_bound=reach)[0]
     near = np.isfinite(away) | ~phot.still  # those that go are
-    again, whole = keep & near, np.vstack([before[keep], more])
-    state = np.vstack([before[again], more])
+    new = np.column_stack([np.full(len(more), np.nan), more])
+    again, whole = keep & near, np.vstack([before[keep], new])
+    state = np.vstack([before[again], new])
     # Of a star without a flux it is not known what light has been taken off.
     if not np.isfinite(before[near, 0]).all() or len(state) >= MANY * len(whole):
         flux, x, y = whole.T

@@ -218,7 +218,7 @@ def test_what_is_fitted_again_near_a_change_ends_where_a_fit_of_all_does(
         *frame, np.append(x[there], ghosts[0]), np.append(y[there], ghosts[1]), gain_e_per_adu=GAIN
     )
     keep = np.arange(len(before.x)) < len(there)
-    more = np.column_stack([np.full(20, np.nan), x[late] + 0.2, y[late]])
+    more = np.column_stack([x[late] + 0.2, y[late]])
     part = refit_psf(*frame, before, keep=keep, more=more, gain_e_per_adu=GAIN)
     rows = np.append(there, late)
     whole = fit_psf(*frame, part.x, part.y, gain_e_per_adu=GAIN, flux=part.flux)
@@ -232,6 +232,25 @@ def test_what_is_fitted_again_near_a_change_ends_where_a_fit_of_all_does(
     assert 0.3 * len(rows) < untouched.sum() < 0.95 * len(rows)
 
 
+def test_what_a_brighter_star_hid_finds_its_place_however_little_was_left_of_it() -> None:
+    rng = np.random.default_rng(15)
+    x, y = grid_of_stars(rng, 24.0)
+    angle = rng.uniform(0, 2 * np.pi, len(x))
+    beside = x + 3.0 * np.cos(angle), y + 3.0 * np.sin(angle)
+    flux = np.repeat([4e4, 2e3], len(x))
+    light, variance = starfield(rng, np.append(x, beside[0]), np.append(y, beside[1]), flux)
+    frame = light, variance, light > -1e9, true_psf()
+    alone = fit_psf(*frame, x, y, gain_e_per_adu=GAIN)
+    found = np.column_stack(beside) + rng.normal(0, 0.4, (len(x), 2))
+    pairs = refit_psf(*frame, alone, keep=x > 0, more=found, gain_e_per_adu=GAIN)
+    late = slice(len(x), None)
+    free = pairs.x_err[late] > 0  # held are those taken for too faint to move
+    assert free.mean() > 0.9
+    off = (pairs.x[late] - beside[0])[free] / pairs.x_err[late][free]
+    assert np.std(off) < 1.5
+    assert np.median((pairs.flux[late] - 2e3) / pairs.flux_err[late]) == pytest.approx(0, abs=0.7)
+
+
 def test_without_a_change_nothing_is_fitted_again_and_a_lone_star_may_go() -> None:
     light, variance = starfield(
         np.random.default_rng(13), np.array([60.0, 200.0, 150.0]), np.array([60.0, 200.0, 90.0]),
@@ -241,7 +260,7 @@ def test_without_a_change_nothing_is_fitted_again_and_a_lone_star_may_go() -> No
     x = np.array([60.0, 200.0, 150.0])
     fit = fit_psf(*frame, x, np.array([60.0, 200.0, 90.0]), gain_e_per_adu=GAIN)
     same = np.ones(3, dtype=bool)
-    none = np.zeros((0, 3))
+    none = np.zeros((0, 2))
     assert refit_psf(*frame, fit, keep=same, more=none, gain_e_per_adu=GAIN) is fit
     less = refit_psf(*frame, fit, keep=x < 190, more=none, gain_e_per_adu=GAIN)
     assert (less.flux == fit.flux[[0, 2]]).all()
@@ -262,7 +281,7 @@ def test_a_star_without_a_flux_has_all_fitted_again_when_it_goes() -> None:
     fit = fit_psf(*frame, x, y, gain_e_per_adu=GAIN)
     assert np.isnan(fit.flux[20])
     keep = np.arange(len(x)) != 20
-    part = refit_psf(*frame, fit, keep=keep, more=np.zeros((0, 3)), gain_e_per_adu=GAIN)
+    part = refit_psf(*frame, fit, keep=keep, more=np.zeros((0, 2)), gain_e_per_adu=GAIN)
     whole = fit_psf(*frame, x[keep], y[keep], gain_e_per_adu=GAIN)
     assert np.abs((part.flux - whole.flux) / whole.flux_err).max() < 0.1
     assert np.abs(part.residual - whole.residual).max() < 5
