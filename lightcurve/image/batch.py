@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
@@ -102,13 +103,14 @@ def measure_sequence(
     """Measure zero point, FWHM, limit and quality of frames, and write them as one table.
 
     Each row is kept as it comes: a frame that was measured before, with these settings and answers
-    from every service, is not measured again.
+    from every service, is not measured again. Those to come are placed as in one go: by the stars
+    of the frame that the others were placed by.
 
     Parameters
     ----------
     out : Path
-        Gets sequence.csv, sequence.jsonl, the rows kept, and sequence.png where all figures are
-        wanted.
+        Gets sequence.csv, sequence.jsonl, the rows as they come, and sequence.png where all figures
+        are wanted.
 
     Returns
     -------
@@ -126,9 +128,10 @@ def measure_sequence(
         state = states.get(file) or state_of(file, quick)
         if state in kept:
             log.info("%s: taken from %s: frame and settings are the same", file.name, keep)
-            return kept[state]
+            frames.pass_by(file)
+            return kept[state].row
         row = frames.measure(file, library)
-        keep_row(keep, state, row)
+        keep_row(keep, state, Kept(row, frames.sight == file))
         return row
 
     with open_log(out):
@@ -136,7 +139,8 @@ def measure_sequence(
         # Before anything is measured: a frame that changes meanwhile is one that has changed.
         states = _states(paths, quick)
         to_come = [file for file, state in states.items() if state not in kept]
-        with closing(Frames(to_come, quick)) as frames:
+        before = [file for file, state in states.items() if state in kept and kept[state].sight]
+        with closing(Frames(to_come, quick, before[0] if before else None)) as frames:
             rows = each_frame(paths, settings, measure, progress)
         for row, quality in zip(rows, judge(rows), strict=True):
             row["quality"] = quality
@@ -239,8 +243,24 @@ def quick_settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"image": image})
 
 
-def recall_rows(path: Path) -> dict[str, dict[str, Any]]:
-    """Read the rows that a sequence, whole or stopped, has kept.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A row of a sequence as it is kept.
+
+    sight : others were placed by the stars of its frame.
+    """
+
+    row: dict[str, Any]
+    sight: bool
+
+    @property
+    def stands(self) -> bool:
+        """Nothing is to be had by measuring it again: no service failed that may yet answer."""
+        return self.row["status"] == FrameStatus.REDUCED and not self.row["failed_services"]
+
+
+def recall_rows(path: Path) -> dict[str, Kept]:
+    """Read the rows that a sequence, whole or stopped, has kept, where they still stand.
 
     path: by `keep_row`; need not be there.
     Returns row by state of frame and settings; a line that was cut off is left out.
@@ -249,24 +269,25 @@ def recall_rows(path: Path) -> dict[str, dict[str, Any]]:
     if path.exists():
         for line in read_text(path, "rows kept", max_bytes=MAX_KEPT).splitlines():
             with suppress(ValueError, KeyError, TypeError, RecursionError):
-                kept = json.loads(line)
-                rows[kept["state"]] = dict(kept["row"])
+                told = json.loads(line)
+                kept = Kept(dict(told["row"]), bool(told["sight"]))
+                if kept.stands:
+                    rows[told["state"]] = kept
     return rows
 
 
-def keep_row(path: Path, state: str, row: Mapping[str, Any]) -> None:
-    """Add a row to those kept, at once, unless a service had failed that may yet answer.
+def keep_row(path: Path, state: str, kept: Kept) -> None:
+    """Add a row to those kept, at once.
 
     state: by `lightcurve.image.folder.state_of`. Raises InputError when it cannot be written.
     """
-    if row["status"] != FrameStatus.REDUCED or row["failed_services"]:
-        return
+    told = {"state": state, "sight": kept.sight, "row": kept.row}
     try:
         with path.open("a+b") as file:
             file.seek(max(file.seek(0, SEEK_END) - 1, 0))
             # A line that was cut off must not take this one with it.
             begin = "\n" if file.read(1) not in {b"", b"\n"} else ""
-            file.write((begin + json_text({"state": state, "row": row})).encode())
+            file.write((begin + json_text(told)).encode())
     except OSError as error:
         msg = f"{path}: cannot be written: {error.strerror}; is the disk full? try another --out"
         raise InputError(msg) from error

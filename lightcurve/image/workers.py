@@ -88,10 +88,14 @@ class Frames:
     Once one of them is solved, processes measure those to come, where they are worth it.
 
     to_come: those that will be asked for, in their order; others may be, too.
+    sight: the frame by whose stars others are placed: that of an earlier run, or None yet.
     """
 
-    def __init__(self, to_come: Iterable[Path], settings: Settings) -> None:
+    def __init__(
+        self, to_come: Iterable[Path], settings: Settings, sight: Path | None = None
+    ) -> None:
         self._settings, self._to_come = settings, dict.fromkeys(to_come)
+        self.sight, self._passed = sight, False
         self._like: Sighted | None = None
         self._elsewhere: set[Path] = set()
         self._come: dict[Path, Told] = {}
@@ -104,18 +108,35 @@ class Frames:
 
         Raises LightcurveError when the frame fails.
         """
+        if self._passed and self._like is None:
+            self._see_again(library)
         measuring = Measuring(self._settings, library, self._like)
         if self._like is not None and self._coming is None:
             self._go_ahead(measuring)
         self._to_come.pop(file, None)
         told = self._wait_for(file) if file in self._elsewhere else None
         if told is None:
-            row, self._like = measuring.here(file)
+            row, like = measuring.here(file)
+            if self.sight is None and like is not None:
+                self.sight, self._like = file, like
             return row
         tell(told.messages)
         if isinstance(told.row, LightcurveError):
             raise told.row
         return told.row
+
+    def pass_by(self, file: Path) -> None:
+        """Leave out a frame that was measured before; those after it may be placed by it."""
+        self._passed = self._passed or file == self.sight
+
+    def _see_again(self, library: Library) -> None:
+        """Measure the frame again that an earlier run placed others by; if it fails, drop it."""
+        if self.sight is not None:
+            log.info("%s: others were placed by it, and are again", self.sight.name)
+            with suppress(LightcurveError), guard_frame(self.sight):
+                self._like = Measuring(self._settings, library).here(self.sight)[1]
+        if self._like is None:
+            self.sight = None
 
     def close(self) -> None:
         """End the processes."""

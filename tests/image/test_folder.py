@@ -170,7 +170,9 @@ def test_the_same_command_goes_on_where_it_was_stopped(
         job(sky[:2], quick(sky[2]), tmp_path / "out")
     stopping = set()
     rows = job(sky[:2], quick(sky[2]), tmp_path / "out")
-    assert measured == ["ey.fits", "ey2.fits"]
+    # The second of a sequence may be placed by the first, which is looked at again.
+    again = ["ey.fits"] if job is measure_sequence else []
+    assert measured == ["ey.fits", *again, "ey2.fits"]
     assert told(rows) == told(job(sky[:2], quick(sky[2]), tmp_path / "at once"))
     # With other settings, or another frame under that name, all is measured anew.
     measured.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
@@ -62,6 +63,10 @@ def products(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "run.log"}
 
 
+def told(rows: Sequence[dict[str, Any]]) -> str:
+    return json.dumps(rows, sort_keys=True).replace("NaN", "null")
+
+
 def story(folder: Path) -> list[str]:
     """Lines of the log without times."""
     lines = (folder / "run.log").read_text().splitlines()
@@ -118,14 +123,60 @@ def test_who_interrupts_ends_the_processes_and_goes_on_by_the_same_command(
     with pytest.raises(KeyboardInterrupt):
         measure_sequence(frames, wanting(settings, 2), tmp_path / "out", progress=stopped)
     assert not multiprocessing.active_children()
-    assert len((tmp_path / "out" / "sequence.jsonl").read_text().splitlines()) == 3
+    # All that was measured: the frame not solved will be again.
+    assert len((tmp_path / "out" / "sequence.jsonl").read_text().splitlines()) == 4
     rows = measure_sequence(frames, wanting(settings, 2), tmp_path / "out")
     assert (tmp_path / "out" / "run.log").read_text().count("taken from") == 3
     at_once = measure_sequence(frames, wanting(settings, 1), tmp_path / "at once")
-    # But for rounding: the last frame is now placed by the stars of another.
-    for name in ("zero_point_mag", "fwhm_px", "ra_deg"):
-        there = [row[name] for row in at_once if row["status"] == "reduced"]
-        assert [row[name] for row in rows if row["status"] == "reduced"] == pytest.approx(there)
+    # To the last digit: the frames that remained were placed by the stars of the same one.
+    assert told(rows) == told(at_once)
+    table = (tmp_path / "at once" / "sequence.csv").read_bytes()
+    assert (tmp_path / "out" / "sequence.csv").read_bytes() == table
+
+
+def test_rows_are_written_as_they_come_while_a_service_fails_and_measured_again(
+    sky, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames, settings = sky
+    settings = wanting(settings, 1).model_copy(update={"figures": Figures.NONE})
+    plain = workers.summarise
+    monkeypatch.setattr(
+        workers, "summarise", lambda reduced: {**plain(reduced), "failed_services": ["gaia"]}
+    )
+    kept = tmp_path / "sequence.jsonl"
+    written: list[int] = []
+
+    def watched(items: Iterable[Any], *_: object) -> Iterator[Any]:
+        for item in items:
+            yield item
+            written.append(len(kept.read_text().splitlines()))
+
+    measure_sequence(frames[1:3], settings, tmp_path, progress=watched)
+    assert written == [1, 2]
+    monkeypatch.undo()
+    monkeypatch.setattr(workers, "warm", lambda *_: None)
+    rows = measure_sequence(frames[1:3], settings, tmp_path)
+    assert "taken from" not in (tmp_path / "run.log").read_text()
+    assert told(rows) == told(measure_sequence(frames[1:3], settings, tmp_path / "at once"))
+
+
+def test_when_the_frame_that_placed_others_fails_now_the_next_that_is_solved_does(
+    sky, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames, settings = sky
+    settings = wanting(settings, 1).model_copy(update={"figures": Figures.NONE})
+    measure_sequence(frames[1:2], settings, tmp_path)
+    plain = workers.measure_image
+
+    def failing(path: Path, *rest: Any, **named: Any) -> Any:
+        if path == frames[1]:
+            raise ZeroDivisionError
+        return plain(path, *rest, **named)
+
+    monkeypatch.setattr(workers, "measure_image", failing)
+    rows = measure_sequence([frames[1], *frames[4:]], settings, tmp_path)
+    assert [row["status"] for row in rows] == ["reduced", "not solved", "reduced", "reduced"]
+    assert "placed by it" in (tmp_path / "run.log").read_text()
 
 
 class DiesOfTheThird:
