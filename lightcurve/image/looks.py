@@ -18,7 +18,7 @@ from lightcurve.phot.glow import light_along
 from lightcurve.phot.kron import ellipses_of, kron_light
 from lightcurve.phot.psf import Psf, render
 from lightcurve.phot.psf_fit import PsfPhotometry
-from lightcurve.phot.smooth import smoothed_by
+from lightcurve.phot.smooth import smoothed_at
 
 WIDE = 1.6  # widths of the PSF: of the filter that light beside a star's own falls into
 EXTENDED_PULL, SHARP_PULL = 4.0, -3.0  # of the spread, over its error
@@ -148,29 +148,23 @@ def _spread(
     from scipy.ndimage import map_coordinates
 
     sigma = fwhm / FWHM_PER_SIGMA
-    at = np.array([fit.y, fit.x])
+    sigmas = WIDE * sigma, sigma
 
-    def seen(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Fluxes by both filters, (n,) each."""
-        image = np.where(prepared.good, image, 0).astype(np.float32)
-        wide, own = (
-            4 * np.pi * s**2 * map_coordinates(smoothed_by(image, s), at, order=1)
-            for s in (WIDE * sigma, sigma)
-        )
-        return wide, own
+    def seen(image: np.ndarray) -> np.ndarray:
+        """Fluxes by both filters, (2, n)."""
+        light = smoothed_at(image, prepared.good, (fit.x, fit.y), sigmas)
+        return 4 * np.pi * np.square(sigmas)[:, None] * light
 
-    wide, own = seen(fit.residual)
+    both_seen = seen(fit.residual)
     if glow.owners.any():
         theirs = np.append(glow.owners, np.zeros(len(fit.x) - len(glow.owners), dtype=bool))
-        wide, own = (
-            all_but_it + theirs * of_it
-            for all_but_it, of_it in zip((wide, own), seen(glow.light), strict=True)
-        )
+        both_seen += theirs * seen(glow.light)
+    wide, own = both_seen
     # Of a Gaussian star's flux, what each filter has, were it the only one that fits.
     share = 2 * WIDE**2 / (1 + WIDE**2)
     with np.errstate(all="ignore"):
         value = (share * fit.flux + wide) / (share * (fit.flux + own)) - 1
-        rms = map_coordinates(prepared.filtered.rms, at, order=1)
+        rms = map_coordinates(prepared.filtered.rms, np.array([fit.y, fit.x]), order=1)
         noise = 4 * np.pi * sigma**2 * rms**2
         both = WIDE**2 / share**2 + 1 - 2 * (2 * WIDE**2 / (1 + WIDE**2)) / share
         gain = prepared.camera.noise.gain_e_per_adu

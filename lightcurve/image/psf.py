@@ -21,7 +21,7 @@ from lightcurve.phot.finder import Found, filtered, find_sources
 from lightcurve.phot.moffat import core_of
 from lightcurve.phot.psf import Psf
 from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf, fit_radius, flux_error, refit_psf
-from lightcurve.phot.smooth import smoothed_by
+from lightcurve.phot.smooth import smoothed_at, smoothed_by
 from lightcurve.phot.trails import in_trails, trail_sides
 
 log = logging.getLogger(__name__)
@@ -215,11 +215,17 @@ def _with_flaws(
 
 def _doubt(prepared: Prepared, psf: Psf, phot: PsfPhotometry, glow: Glow) -> np.ndarray:
     """Flux, (n,), by which stars on galaxies may be off: as is seen about them beyond noise."""
-    left, _, noise = _as_fluxes(prepared, phot, psf)
-    beyond = smoothed_by(left**2 - noise, DOUBT_FWHM * psf.fwhm)
-    place = nearest_pixel(phot.x, phot.y, beyond.shape)
-    on = (glow.light[place] > 0) & ~glow.owners
-    return np.where(on, np.sqrt(np.maximum(beyond[place], 0)), 0.0)
+    row, column = nearest_pixel(phot.x, phot.y, glow.light.shape)
+    on = (glow.light[row, column] > 0) & ~glow.owners
+    doubt = np.zeros(len(on))
+    if on.any():
+        left, noise = _as_fluxes(psf, phot.residual, _noise(prepared, phot))
+        (beyond,) = smoothed_at(
+            left**2 - noise, np.ones(left.shape, dtype=bool), (column[on], row[on]),
+            (DOUBT_FWHM * psf.fwhm,),
+        )  # fmt: skip
+        doubt[on] = np.sqrt(np.maximum(beyond, 0))
+    return doubt
 
 
 def _significant(phot: PsfPhotometry, n: int, wanted: ImageSettings) -> np.ndarray:
@@ -346,7 +352,7 @@ def _trust(
     column, row = np.rint(phot.x[chosen]).astype(int), np.rint(phot.y[chosen]).astype(int)
     left, light, noise = (
         gather(image, column, row, int(np.ceil(RINGS_FWHM[-1] * psf.fwhm)))
-        for image in _as_fluxes(prepared, phot, psf)
+        for image in _as_fluxes(psf, phot.residual, _light(prepared), _noise(prepared, phot))
     )
     half = left.shape[1] // 2
     away = np.hypot(*np.mgrid[-half : half + 1, -half : half + 1]) / psf.fwhm
@@ -361,23 +367,23 @@ def _trust(
     return _Trust(falling, BEYOND * float(flux.max()), least)
 
 
-def _as_fluxes(
-    prepared: Prepared, phot: PsfPhotometry, psf: Psf
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tell for each pixel the flux of a star there: in the residual, the frame, and its variance.
+def _noise(prepared: Prepared, phot: PsfPhotometry) -> np.ndarray:
+    """Variance of each pixel, (ny, nx), of sky and the stars that were taken off."""
+    taken = np.maximum(_light(prepared) - phot.residual, 0)
+    return prepared.background.rms**2 + taken / _gain(prepared)
+
+
+def _light(prepared: Prepared) -> np.ndarray:
+    return np.where(prepared.good, prepared.frame.pixels - prepared.background.level, 0.0)
+
+
+def _as_fluxes(psf: Psf, *images: np.ndarray) -> list[np.ndarray]:
+    """Tell for each pixel of images (ny, nx) the flux of a star there, or its variance.
 
     By a Gaussian of the PSF's width as a matched filter: the flux is ``sum(g d) / sum(g^2)``.
     """
-    background, gain = prepared.background, prepared.camera.noise.gain_e_per_adu
-    light = np.where(prepared.good, prepared.frame.pixels - background.level, 0.0)
     sigma = psf.fwhm / FWHM_PER_SIGMA
-    noise = background.rms**2 + np.maximum(light - phot.residual, 0) / gain
-    area = 4 * np.pi * sigma**2
-    return (
-        area * smoothed_by(phot.residual, sigma),
-        area * smoothed_by(light, sigma),
-        area * smoothed_by(noise, sigma),
-    )
+    return [4 * np.pi * sigma**2 * smoothed_by(image, sigma) for image in images]
 
 
 def _left_over(
