@@ -31,7 +31,7 @@ import numpy as np
 from lightcurve.core.data import StarRole
 from lightcurve.core.errors import Why
 
-__all__ = ["Codec", "Plain", "SpoiltError"]
+__all__ = ["Codec", "OtherLayoutError", "Plain", "SpoiltError"]
 
 T = TypeVar("T")
 KINDS = "fiubU"  # of numpy's types: numbers, truth and text
@@ -43,6 +43,10 @@ Build = Callable[[Any, Sequence[np.ndarray]], Any]
 
 class SpoiltError(ValueError):
     """Bytes that are no value of the class that was asked for: damaged, or of something else."""
+
+
+class OtherLayoutError(SpoiltError):
+    """Bytes that are whole, and yet no such value: its class was another when it was written."""
 
 
 class Plain(NamedTuple):
@@ -113,7 +117,8 @@ class Codec:
     def decode(self, kind: type[T], data: bytes, *, skip: int = 0) -> T:
         """Turn the bytes of `encode`, after some to skip, back into a value of a class.
 
-        Raises SpoiltError where they are not what `encode` makes of such a value.
+        Raises SpoiltError where they are not what `encode` wrote; OtherLayoutError where they are,
+        and no such value.
         """
         body, told = memoryview(data)[skip:-4], data[-4:]
         if len(data) < skip + 4 or zlib.crc32(body).to_bytes(4, "big") != told:
@@ -124,11 +129,11 @@ class Codec:
             head = json.loads(data[skip:end])
             arrays = list(_arrays(head["arrays"], body[end + 1 - skip :]))
             value: T = self._builder(kind)(head["value"], arrays)
-        except SpoiltError:
-            raise
+        except SpoiltError as error:
+            raise OtherLayoutError(*error.args) from error
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             msg = f"{type(error).__name__}: {error}"
-            raise SpoiltError(msg) from error
+            raise OtherLayoutError(msg) from error
         except (RecursionError, OverflowError) as error:
             msg = f"it is no {kind.__name__}"
             raise SpoiltError(msg) from error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightcurve.core.codec import Codec, Plain, SpoiltError
+from lightcurve.core.codec import Codec, OtherLayoutError, Plain, SpoiltError
 from lightcurve.core.constants import __version__
 from lightcurve.core.data import LightCurve
 from lightcurve.core.errors import InputError
@@ -121,6 +121,9 @@ def read_night(folder: Path) -> Night:
     try:
         night = CODEC.decode(Night, data, skip=len(MARK))
         _check_shapes(night)
+    except OtherLayoutError as error:
+        msg = f"{path}: of another version of lightcurve ({error}): run again into this folder"
+        raise InputError(msg[:500]) from error
     except SpoiltError as error:
         msg = f"{path}: damaged ({error}): delete it and run again into this folder"
         raise InputError(msg[:500]) from error

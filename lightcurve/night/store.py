@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from lightcurve.core.codec import Codec, SpoiltError
+from lightcurve.core.codec import Codec, OtherLayoutError, SpoiltError
 from lightcurve.core.data import FrameResult
 from lightcurve.core.errors import InputError, Why
 
@@ -58,6 +58,8 @@ class RunStore:
                 "SELECT result FROM frames WHERE path = ? AND key = ?", (str(path), _of_format(key))
             ).fetchone()
             return decode_result(row[0]) if row else None
+        except OtherLayoutError:  # of another version: to be measured anew
+            return None
         except (sqlite3.DatabaseError, SpoiltError) as error:
             msg = f"{NAME} in the run folder is damaged ({error}); delete it and run again"
             raise InputError(msg) from error

@@ -65,7 +65,7 @@ def test_a_bit_that_flipped_is_noticed(kept_run, tmp_path):
     whole = bytearray((kept_run[1] / KEPT).read_bytes())
     whole[len(whole) // 2] ^= 4
     (tmp_path / KEPT).write_bytes(whole)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="damaged"):
         read_night(tmp_path)
 
 
@@ -106,6 +106,15 @@ def forge(night: Night, folder: Path, path: tuple[str, ...], value: object) -> N
     place[path[-1]] = value
     codec._flatten = lambda _, found: found.extend(arrays) or plain
     (folder / KEPT).write_bytes(MARK + b"".join(codec.encode(Forged())))
+
+
+def test_a_layout_that_nobody_numbered_is_called_another_version(kept_run, tmp_path):
+    """As a version has it whose frames know something more, and that kept the number."""
+    night = read_night(kept_run[1])
+    of_frame = night.scene.reference.path
+    forge(night, tmp_path, ("scene", "reference", "no_such"), str(of_frame))
+    with pytest.raises(InputError, match=r"of another version of lightcurve \(.*no_such"):
+        read_night(tmp_path)
 
 
 def test_another_version_and_another_file_are_refused(kept_run, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 
 import numpy as np
 import pytest
@@ -58,6 +59,26 @@ def test_store_returns_only_what_fits_the_key(tmp_path):
         assert_same(store.get(tmp_path / "a.fits", "recipe one"), result)
         assert store.get(tmp_path / "a.fits", "recipe two") is None
         assert store.get(tmp_path / "b.fits", "recipe one") is None
+
+
+def with_sum(data: bytes) -> bytes:
+    return data + zlib.crc32(data).to_bytes(4, "big")
+
+
+def test_what_another_version_kept_is_measured_anew_and_what_is_damaged_is_named(
+    tmp_path, monkeypatch
+):
+    result, place = some_result(np.random.default_rng(3)), tmp_path / "a.fits"
+    whole = encode_result(result)
+    other = with_sum(whole[:-4].replace(b'"mid_jd_utc":', b'"middle_utc":', 1))
+    with open_store(tmp_path) as store:
+        monkeypatch.setattr("lightcurve.night.store.encode_result", lambda _: other)
+        store.put(place, "recipe", result)
+        assert store.get(place, "recipe") is None
+        monkeypatch.setattr("lightcurve.night.store.encode_result", lambda _: whole[:-5])
+        store.put(place, "recipe", result)
+        with pytest.raises(InputError, match="damaged"):
+            store.get(place, "recipe")
 
 
 def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
