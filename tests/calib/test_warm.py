@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from astropy.io import fits
+from scipy.ndimage import gaussian_filter
 
 from lightcurve.calib import warm
 from lightcurve.calib.bad_pixels import tile_median
@@ -65,6 +66,34 @@ def test_warm_pixels_are_found_and_measured(drift, colours, tmp_path):
 def test_no_core_of_a_guided_star_is_a_warm_pixel(fwhm, drift, tmp_path):
     found = warm_of_lights(lights(tmp_path, np.zeros(SHAPE), drift=drift, fwhm=fwhm), SHAPE)
     assert not found.excess.any()
+
+
+@pytest.mark.parametrize("drift", [0.0, 0.7])
+def test_a_crowd_hides_no_warm_pixel_that_would_be_found_among_all(drift, monkeypatch):
+    """The plain way: all that is high or low is looked at in each frame."""
+    rng = np.random.default_rng(11)
+    stars = np.zeros((2 * SHAPE[0], 2 * SHAPE[1]))
+    stars[tuple(rng.integers(0, np.array(stars.shape), (4000, 2)).T)] = 10 ** rng.uniform(
+        3, 5, 4000
+    )
+    warm_there, cold_there = sprinkled(), np.where(rng.random(SHAPE) < 0.001, 300.0, 0.0)
+    frames = []
+    for k in range(15):
+        seen = gaussian_filter(stars, rng.uniform(1.1, 1.5))[40:, 40 + round(k * drift) :]
+        light = seen[: SHAPE[0], : SHAPE[1]] + warm_there + SKY
+        frames.append(rng.poisson(light) - cold_there + rng.normal(0, NOISE, SHAPE))
+    block = np.round(frames).astype(np.float32)
+    found, looked_at = warm._excess(block), []
+    monkeypatch.setattr(
+        warm, "_standing_out", lambda _least, out, _sigma: looked_at.append(out.mean()) or out
+    )
+    plain = warm._excess(block)
+    assert (looked_at[0] > 0.1) == (drift == 0)  # of a crowd that drifts little lies in all frames
+    for name, truth in (("excess", warm_there), ("lacking", cold_there)):
+        ours, theirs = getattr(found, name), getattr(plain, name)
+        np.testing.assert_array_equal(ours[truth > 0], theirs[truth > 0])
+        assert not np.any(ours[theirs == 0])
+    assert np.count_nonzero(found.excess[warm_there > 0]) > 20
 
 
 @pytest.mark.parametrize("order", ["<f4", ">f4"])
