@@ -34,7 +34,7 @@ from lightcurve.report.night import (
     save_seeing_profile,
     star_profile,
 )
-from lightcurve.report.stars import save_neighbours, save_noise, save_star_curves
+from lightcurve.report.stars import MAX_CURVES, save_neighbours, save_noise, save_star_curves
 from lightcurve.report.style import half_width
 from lightcurve.transit.ephemeris import mark_transit
 from lightcurve.transit.quality import time_averaging
@@ -125,16 +125,18 @@ def _star_curves(path: Path, night: Finished) -> None:
     save_star_curves(
         path, night.curve.bjd_tdb, stars.flux[:, order], names=names,
         roles=[ROLES[name[0]] for name in names],
-        title=f"{night.whose}: {_quiet(stars.flux)}",
+        title=f"{night.whose}: {_quiet(stars.flux, MAX_CURVES)}",
     )  # fmt: skip
 
 
-def _quiet(flux: np.ndarray) -> str:
-    """Say how much stars scatter, (n, n_star), relative."""
+def _quiet(flux: np.ndarray, most: int) -> str:
+    """Say how much stars scatter, (n, n_star), relative, and that only so many are drawn."""
     percent = [100 * half_width(column) for column in flux.T]
     known = [value for value in percent if np.isfinite(value)]
     scatter = f", scatter {np.median(known):.2g} % (median)" if known else ""
-    return f"{flux.shape[1]} stars, each against the others{scatter}"
+    n = flux.shape[1]
+    drawn = f" (the first {most} drawn)" if n > most else ""
+    return f"{n} stars{drawn}, each against the others{scatter}"
 
 
 def _no_stars(night: Finished) -> str:

@@ -28,7 +28,7 @@ from lightcurve.report.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["save_neighbours", "save_noise", "save_star_curves"]
+__all__ = ["MAX_CURVES", "save_neighbours", "save_noise", "save_star_curves"]
 
 GROUPS = {
     "cleared": ({Disposition.CLEARED, Disposition.TOO_FAINT}, COMPARISON, "o"),
@@ -36,7 +36,7 @@ GROUPS = {
     "not cleared": ({Disposition.NOT_CLEARED, Disposition.LOW_FLUX}, MODEL, "D"),
 }
 MAX_NAMED = 4  # of those that are not cleared
-MAX_CURVES = 24
+MAX_CURVES = 24  # drawn in one figure
 # By their roles, and how large.
 MARKERS = {
     StarRole.TARGET: ("*", 11.0),

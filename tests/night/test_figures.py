@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lightcurve.core.data import Figures, Masters
-from lightcurve.night import drawing
+from lightcurve.night import drawing, figures
 from lightcurve.night.drawing import Drawing, draw_together
 from lightcurve.night.figures import FIGURES, ON_PAGE
 from sim_finished import finished
@@ -155,3 +155,9 @@ def test_who_is_told_to_end_does_not_wait_for_figures(told, waits, tmp_path, mon
         raise told
     assert bool(ended) is waits
     drawn.set()
+
+
+def test_a_title_says_that_not_all_stars_are_drawn() -> None:
+    flux = np.random.default_rng(1).normal(1, 0.01, (50, 31))
+    assert figures._quiet(flux, 24).startswith("31 stars (the first 24 drawn), each against")
+    assert figures._quiet(flux[:, :24], 24).startswith("24 stars, each against")
