@@ -75,9 +75,8 @@ def crossmatch(
     if not len(has_a) or not len(has_b):
         return _pairs(*(np.zeros(0, dtype=int),) * 2, *(np.zeros(0),) * 2)
     reach = 2 * math.sin(max_radius_arcsec * ARCSEC / 2) * (1 + 1e-9)
-    lists = cKDTree(b[has_b]).query_ball_point(a[has_a], reach)
-    source = np.repeat(has_a, [len(found) for found in lists])
-    row = has_b[np.concatenate([np.asarray(found, dtype=int) for found in lists])]
+    near = cKDTree(a[has_a]).sparse_distance_matrix(cKDTree(b[has_b]), reach, output_type="ndarray")
+    source, row = has_a[near["i"]], has_b[near["j"]]
     chord = np.linalg.norm(a[source] - b[row], axis=1)
     separation = 2 * np.arcsin(np.minimum(chord / 2, 1)) / ARCSEC
     error = np.hypot(error_a[source], error_b[row])

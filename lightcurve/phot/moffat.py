@@ -176,24 +176,35 @@ def _step(
 def _model(boxes: _Boxes, p: np.ndarray, fall: float) -> tuple[np.ndarray, np.ndarray]:
     """Model (n, p) and its slopes (n, 7, p) by the six parameters of a star and 1 / beta."""
     height, x, y, xx, xy, yy = (column[:, None] for column in p.T)
-    model = np.zeros_like(boxes.light)
-    slopes = np.zeros((len(p), 7, boxes.light.shape[1]))
+    shape = boxes.light.shape
+    slopes = np.zeros((len(p), 7, shape[1]))
+    model, by_fall, along, down = np.zeros((4, *shape))
     for du, wu in zip(boxes.nodes, boxes.weights, strict=True):
         u = boxes.column - x + du
+        # All slopes but the last are sums of one quantity times powers of u and of v.
+        sums = np.zeros((3, *shape))
         for dv, wv in zip(boxes.nodes, boxes.weights, strict=True):
             v = boxes.row - y + dv
-            left, down = xx * u + xy * v, xy * u + yy * v
-            squared = u * left + v * down
+            squared = u * (xx * u + 2 * xy * v) + yy * v * v
             inner = 1 + fall * squared
             log = np.log(inner) / fall
             value = wu * wv * np.exp(-log)
-            slope = -height * value / inner
+            slope = value / inner
             model += value
-            for k, by in enumerate((-2 * left, -2 * down, u * u, 2 * u * v, v * v), start=1):
-                slopes[:, k] += slope * by
-            slopes[:, 6] += value * (log - squared / inner)
+            by_fall += value * log - slope * squared
+            sums[0] += slope
+            sums[1] += slope * v
+            sums[2] += slope * v * v
+        along += u * sums[0]
+        down += sums[1]
+        slopes[:, 3] += u * u * sums[0]
+        slopes[:, 4] += 2 * u * sums[1]
+        slopes[:, 5] += sums[2]
     slopes[:, 0] = model
-    slopes[:, 6] *= height / fall
+    slopes[:, 1] = -2 * (xx * along + xy * down)
+    slopes[:, 2] = -2 * (xy * along + yy * down)
+    slopes[:, 1:6] *= -height[:, None]
+    slopes[:, 6] = by_fall * (height / fall)
     return height * model, slopes
 
 
