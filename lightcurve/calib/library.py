@@ -18,8 +18,9 @@ from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import CalibrationError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import CalibrationSettings, Settings
+from lightcurve.frames.entries import Entry, ToldBy
 from lightcurve.frames.headers import normalise
-from lightcurve.frames.inventory import Entry, ToldBy, take_inventory
+from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_cards
 
 __all__ = ["Groups", "Library"]

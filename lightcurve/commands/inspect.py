@@ -24,7 +24,8 @@ from lightcurve.commands.shell import (
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
-    from lightcurve.frames.inventory import Entry, Inventory
+    from lightcurve.frames.entries import Entry
+    from lightcurve.frames.inventory import Inventory
     from lightcurve.night.grouping import FrameSet
 
 log = logging.getLogger(__name__)

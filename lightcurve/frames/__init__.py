@@ -5,6 +5,7 @@ __all__ = [
     "dialects",
     "dim",
     "edit",
+    "entries",
     "fixes",
     "headers",
     "inspect",

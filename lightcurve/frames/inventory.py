@@ -1,144 +1,41 @@
-"""Take stock of a folder: every file, what it is, and why it is or is not used.
+"""Take stock of a folder: its files, and what each is beside the others.
 
 The result is frames.csv, a table that a user can edit and give back as a manifest.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, FrameStatus, Step
-from lightcurve.core.dates import iso_from_jd
-from lightcurve.core.errors import FrameError, HeaderError, InputError
-from lightcurve.core.files import file_state, read_text
-from lightcurve.core.guard import guard_frame
+from lightcurve.core.data import CALIBRATION, FrameKind, FrameStatus
+from lightcurve.core.errors import InputError
+from lightcurve.core.files import file_state
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.camera_raw import is_raw_name
-from lightcurve.frames.cards import Cards, find, number
 from lightcurve.frames.clocks import check_cadence, natural_key
-from lightcurve.frames.headers import TIMELESS, normalise, warn_of_no_time
-from lightcurve.frames.kinds import is_stack, kind_by_content, kind_by_keyword
+from lightcurve.frames.entries import Entry, ToldBy, entries_of, twin_of
+from lightcurve.frames.manifest import apply_key, read_manifest
 from lightcurve.frames.names import image_stem
-from lightcurve.frames.planes import count_planes, plane_of
-from lightcurve.frames.pointing import has_wcs
-from lightcurve.frames.read import is_image_name, read_cards, read_frame
+from lightcurve.frames.read import is_image_name
 
 __all__ = [
     "RUN_FILES",
-    "Entry",
     "Inventory",
     "Known",
-    "ToldBy",
     "check_folder",
     "list_files",
     "narrow_inventory",
     "take_inventory",
 ]
 
-MAX_BYTES = 50_000_000
-_YES = frozenset({"yes", "y", "true", "1", "x"})
-_NO = frozenset({"no", "n", "false", "0"})
 RUN_FILES = {"run.toml", "state.sqlite", "run.log"}  # one of them tells a run folder
-OWN_CARD = "LCPRODCT"  # every FITS file this program writes has it
-
-
-class ToldBy(Enum):
-    """What tells the kind of a frame."""
-
-    NOTHING = auto()
-    KEYWORD = auto()
-    NAME = auto()
-    CONTENT = auto()
-    MANIFEST = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file of the folder.
-
-    Attributes
-    ----------
-    name : str
-        Relative to the folder, with forward slashes.
-    kind_source : str
-        Keyword, file name, content or manifest, in words.
-    exposure : Exposure
-        That says nothing when the file could not be read.
-    setup : tuple
-        Camera, (ny, nx), binning, filter (not of bias and dark frames) and gain setting with
-        offset and readout mode.
-    status : FrameStatus
-        Ok or unused.
-    reason : str
-        Why it is not used, or what was odd; empty when all is well.
-    time_error : HeaderError or None
-        Where the clocks of its header are why it is not used.
-    told_by : ToldBy
-        What told its kind.
-    lost : bool
-        A frame that nobody left out on purpose and that still cannot be used: broken, without a
-        certain time, of unknown kind.
-    serial : str
-        Of the camera; empty where the header does not tell.
-    stack : str
-        The card that says that it is combined of others; empty where none does.
-    has_wcs : bool
-        Whether its header claims to place it on the sky.
-    product : str
-        What this program wrote it as, such as ``"master bias"``; empty for frames of others.
-    """
-
-    path: Path
-    name: str
-    kind: FrameKind
-    kind_source: str = ""
-    exposure: Exposure = field(default_factory=Exposure)
-    setup: tuple = ()
-    status: FrameStatus = FrameStatus.OK
-    reason: str = ""
-    time_error: HeaderError | None = None
-    told_by: ToldBy = ToldBy.NOTHING
-    lost: bool = False
-    serial: str = ""
-    stack: str = ""
-    has_wcs: bool = False
-    product: str = ""
-
-    @property
-    def guessed(self) -> bool:
-        """Whether something else than a keyword told its kind."""
-        return self.told_by not in {ToldBy.NOTHING, ToldBy.KEYWORD}
-
-    def row(self) -> dict[str, Any]:
-        """Give its row of frames.csv."""
-        exposure = self.exposure
-        middle = exposure.mid_jd_utc
-        return {
-            "file": self.name,
-            "kind": self.kind,
-            "kind_source": self.kind_source,
-            "filter": exposure.filter,
-            "exposure_s": exposure.exposure_s,
-            "mid_utc": None if middle is None else iso_from_jd(middle),
-            "binning": None if exposure.binning is None else "{}x{}".format(*exposure.binning),
-            "temperature_c": exposure.temperature_c,
-            "nx": exposure.shape[1] or None,
-            "ny": exposure.shape[0] or None,
-            "use": "yes" if self.status == FrameStatus.OK else "no",
-            "status": self.status,
-            "reason": self.reason,
-        }
-
 
 Known = dict[Path, tuple[str, list[Entry]]]  # what files are, with the states they had
 
@@ -191,15 +88,6 @@ class Inventory:
         return [entry.row() for entry in self.entries]
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """What a manifest says of one file; None leaves it as found."""
-
-    kind: FrameKind | None = None
-    use: bool | None = None
-    reason: str = ""
-
-
 def take_inventory(
     folder: str | Path,
     settings: Settings | None = None,
@@ -249,9 +137,9 @@ def take_inventory(
         name = path.relative_to(folder).as_posix()
         twin = as_fits.get(path.with_name(image_stem(path))) if is_raw_name(path) else None
         if twin:
-            entries.append(_twin(path, name, twin))
+            entries.append(twin_of(path, name, twin))
         elif edits or known is None:
-            entries += _entries(path, name, settings, edits)
+            entries += entries_of(path, name, settings, edits)
         else:
             entries += _as_known(path, name, settings, known)
     if edits and manifest is not None:
@@ -316,58 +204,6 @@ def check_folder(folder: Path) -> None:
         what = "is a file, not a folder" if folder.is_file() else "there is no such folder"
         msg = f"{folder}: {what}; give the folder with the raw frames"
         raise InputError(msg)
-
-
-def apply_key(name: str) -> str:
-    """Give the form, with forward slashes, in which names relative to the folder are compared."""
-    return name.strip().replace("\\", "/").removeprefix("./")
-
-
-def read_manifest(path: str | Path) -> dict[str, Edit]:
-    """Read an edited table of files, by file; raises InputError naming the line at fault.
-
-    CSV with a column ``file`` and ``kind`` or ``use`` or both; others are ignored, so that
-    frames.csv itself serves.
-    """
-    path = Path(path)
-    text = read_text(path, "a manifest", max_bytes=MAX_BYTES)
-    try:
-        table = csv.DictReader(io.StringIO(text, newline=""))
-        rows = list(table)
-    except csv.Error as error:
-        msg = f"{path.name}: cannot be read as a manifest: {error}"
-        raise InputError(msg) from error
-    names = {name.strip().lower() for name in table.fieldnames or () if name}
-    if "file" not in names or not names & {"kind", "use"}:
-        msg = f"{path.name}: a manifest needs the columns file, and kind or use"
-        raise InputError(msg)
-    edits: dict[str, Edit] = {}
-    for line, row in enumerate(rows, start=2):
-        plain = {k.strip().lower(): (v or "").strip() for k, v in row.items() if isinstance(k, str)}
-        if not plain["file"]:
-            continue
-        key = apply_key(plain["file"])
-        if key in edits:
-            msg = f"{path.name}, line {line}: {key[:80]} stands twice"
-            raise InputError(msg)
-        edits[key] = _edit(plain, f"{path.name}, line {line}")
-    return edits
-
-
-def _edit(row: Mapping[str, str], place: str) -> Edit:
-    kind, use = row.get("kind", "").lower(), row.get("use", "").lower()
-    if kind and kind not in set(FrameKind):
-        known = [kind for kind in FrameKind if kind is not FrameKind.OTHER]
-        msg = f"{place}: kind {kind[:30]!r} is none of {', '.join(known)}"
-        raise InputError(msg)
-    if use and use not in _YES | _NO:
-        msg = f"{place}: use {use[:30]!r} is neither yes nor no"
-        raise InputError(msg)
-    return Edit(
-        kind=None if kind in {"", FrameKind.UNKNOWN, FrameKind.OTHER} else FrameKind(kind),
-        use=use in _YES if use else None,
-        reason=row.get("reason", "") if use in _NO else "",
-    )
 
 
 def _starless_light(entry: Entry, entries: Sequence[Entry]) -> Entry:
@@ -452,7 +288,7 @@ def _as_known(path: Path, name: str, settings: Settings, known: Known) -> list[E
     """Tell what a file is, from what was known of it while it was as it is now."""
     state = file_state(path)
     if path not in known or known[path][0] != state:
-        known[path] = state, _entries(path, name, settings, {})
+        known[path] = state, entries_of(path, name, settings, {})
     return known[path][1]
 
 
@@ -484,154 +320,6 @@ def _files(folder: Path, *, library: bool) -> Iterator[Path]:
 def _unreadable(error: OSError) -> None:
     msg = f"{error.filename}: cannot be listed: {error.strerror}"
     raise InputError(msg) from error
-
-
-def _entries(path: Path, name: str, settings: Settings, edits: dict[str, Edit]) -> list[Entry]:
-    """Tell what a file is: one frame, or as many as a cube has planes.
-
-    edits: of the file, or of a plane by its own name; what is told of it is taken out.
-    """
-    edit = edits.pop(apply_key(name), None)
-    if not is_image_name(path):
-        why = "not a FITS file"
-        kind = FrameKind.OTHER
-        return [Entry(path, name, kind, "file name", status=FrameStatus.UNUSED, reason=why)]
-    try:
-        with guard_frame(path):
-            read = read_cards(path, settings.camera.profile)
-    except FrameError as error:
-        return [_broken(path, name, edit, error)]
-    count = count_planes(read[0])
-    if count == 1:
-        return [_entry(path, name, read, settings, edit)]
-    entries = []
-    for k in range(count):
-        own = edits.pop(apply_key(f"{name}[{k}]"), edit)
-        plane = path.with_name(f"{path.name}[{k}]")
-        notes = tuple(note for note in read[2] if not note.startswith("plane "))
-        entries.append(_entry(plane, f"{name}[{k}]", (*read[:2], notes), settings, own))
-    return entries
-
-
-def _twin(path: Path, name: str, twin: str) -> Entry:
-    """Leave out a camera's raw file that was converted to FITS beside it."""
-    why = f"the same frame as {twin}, which is taken"
-    kind = FrameKind.OTHER
-    return Entry(path, name, kind, "file name", status=FrameStatus.UNUSED, reason=why)
-
-
-def _broken(path: Path, name: str, edit: Edit | None, error: FrameError) -> Entry:
-    kind = edit.kind if edit and edit.kind else FrameKind.UNKNOWN
-    return Entry(path, name, kind, status=FrameStatus.UNUSED, reason=error.reason, lost=True)
-
-
-def _entry(
-    path: Path,
-    name: str,
-    read: tuple[Cards, tuple[int, int], tuple[str, ...]],
-    settings: Settings,
-    edit: Edit | None,
-) -> Entry:
-    """Tell what a frame is; read: what `read_cards` gave of its file."""
-    cards, shape, notes = read
-    try:
-        with guard_frame(path):
-            exposure, error = normalise(cards, path=path, shape=shape, settings=settings)
-            kind, source, told_by = _kind(path, exposure, cards, edit)
-    except FrameError as unreadable:
-        return _broken(path, name, edit, unreadable)
-    sources = {**exposure.sources, "kind": source}
-    exposure = warn_of_no_time(replace(exposure, kind=kind, sources=sources), error)
-    exposure = replace(exposure, warnings=(*exposure.warnings, *notes))
-    stack = "" if plane_of(path) is not None else is_stack(cards) or ""
-    exposure = _as_master(exposure, stack)
-    reason = _left_out(exposure, cards, edit)
-    fault = "" if reason else _fault(kind, error)
-    return Entry(
-        path=path,
-        name=name,
-        kind=kind,
-        kind_source=source,
-        exposure=exposure,
-        setup=_setup(exposure, cards),
-        status=FrameStatus.UNUSED if reason or fault else FrameStatus.OK,
-        reason=reason or fault or "; ".join(exposure.warnings),
-        time_error=error if error is not None and fault == error.reason else None,
-        told_by=told_by,
-        lost=bool(fault),
-        serial=exposure.serial or "",
-        stack=stack,
-        has_wcs=has_wcs(cards),
-        product=own.text if (own := find(cards, "own_product")) else "",
-    )
-
-
-def _kind(
-    path: Path, exposure: Exposure, cards: Cards, edit: Edit | None
-) -> tuple[FrameKind, str, ToldBy]:
-    """Tell the kind of a frame, its source in words, and by what."""
-    if edit and edit.kind:
-        return edit.kind, "manifest", ToldBy.MANIFEST
-    if exposure.kind == FrameKind.UNKNOWN:
-        return *_look_at_pixels(path, exposure, cards), ToldBy.CONTENT
-    told_by = ToldBy.KEYWORD if kind_by_keyword(cards) else ToldBy.NAME
-    return exposure.kind, exposure.sources.get("kind", ""), told_by
-
-
-def _look_at_pixels(path: Path, exposure: Exposure, cards: Cards) -> tuple[FrameKind, str]:
-    frame = read_frame(path, need_time=False)
-    bits = cards["BITPIX"].text if "BITPIX" in cards else ""
-    highest = exposure.saturation_adu or (255.0 if number(bits) == 8 else 65535.0)
-    return kind_by_content(frame.pixels, exposure.exposure_s, highest)
-
-
-def _as_master(exposure: Exposure, stack: str) -> Exposure:
-    """Take a combined flat for what programs make of flats: bias and dark are off, if unsaid."""
-    if not stack or exposure.kind != FrameKind.FLAT or exposure.done:
-        return exposure
-    said = f"{stack}: a master flat, whose bias and dark are taken to be off already"
-    done = (Step.BIAS, Step.DARK)
-    return replace(exposure, done=done, warnings=(*exposure.warnings, said))
-
-
-def _left_out(exposure: Exposure, cards: Cards, edit: Edit | None) -> str:
-    """Say why a readable frame is left out on purpose; an empty string when it is not."""
-    if edit and edit.use is False:
-        return edit.reason or "left out by the manifest"
-    wanted = bool(edit and edit.use)
-    if find(cards, "own_product") and not wanted:
-        return f"made by lightcurve itself ({OWN_CARD} in its header)"
-    if exposure.kind in {FrameKind.SPECTRUM, FrameKind.BAD} and not wanted:
-        return f"no picture of stars: {exposure.sources['kind'].removeprefix('header ')}"
-    return "" if wanted else _too_short(exposure, cards)
-
-
-def _too_short(exposure: Exposure, cards: Cards) -> str:
-    """Say that a light frame is shorter than the camera's profile wants it."""
-    shortest = cards.camera.camera.shortest_s if cards.camera else None
-    if cards.camera is None or shortest is None or exposure.kind != FrameKind.LIGHT:
-        return ""
-    length = exposure.exposure_s
-    short = length is not None and length < shortest
-    return f"{length:g} s, {cards.camera.source} wants {shortest:g} s or more" if short else ""
-
-
-def _fault(kind: FrameKind, error: HeaderError | None) -> str:
-    """Say what is wrong with a frame that is wanted; an empty string for nothing."""
-    if error is not None and kind not in TIMELESS:
-        return error.reason
-    if kind == FrameKind.UNKNOWN:
-        return "neither header, name nor pixels tell its kind: set it in a manifest (--manifest)"
-    return ""
-
-
-def _setup(exposure: Exposure, cards: Cards) -> tuple:
-    """Lay out what frames of one setup have in common; gains in e/ADU are measured by some."""
-    band = None if exposure.kind in {FrameKind.BIAS, FrameKind.DARK} else exposure.filter
-    told = {"GAIN": exposure.gain_setting} if find(cards, "gain_setting") else {}
-    told |= {"offset": exposure.offset_setting, "mode": exposure.readout_mode}
-    words = [word if name == "GAIN" else f"{name} {word}" for name, word in told.items() if word]
-    return (exposure.camera, exposure.shape, exposure.binning, band, ", ".join(words) or None)
 
 
 def _look_at_times(entries: Sequence[Entry]) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.guard import guard_frame
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import Entry, Inventory, take_inventory
+from lightcurve.frames.entries import Entry
+from lightcurve.frames.inventory import Inventory, take_inventory
 from lightcurve.frames.names import product_stems
 from lightcurve.frames.read import read_frame
 from lightcurve.night.grouping import FrameSet

@@ -21,7 +21,7 @@ from lightcurve.core.data import Exposure, Site
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.settings import SelectSettings, Settings
 from lightcurve.core.times import sun_altitude_deg
-from lightcurve.frames.inventory import Entry
+from lightcurve.frames.entries import Entry
 from lightcurve.setup.target import ONE_FIELD_DEG
 from lightcurve.setup.times import CLOCK_SLACK_S, SUNSET_DEG
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lightcurve.core.data import FrameKind, FrameStatus
 from lightcurve.core.errors import HeaderError, InputError
-from lightcurve.frames.inventory import Entry, Inventory
+from lightcurve.frames.entries import Entry
+from lightcurve.frames.inventory import Inventory
 
 __all__ = ["choose_lights"]
 

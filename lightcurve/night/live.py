@@ -25,7 +25,8 @@ from lightcurve.core.errors import FitError, InputError, LightcurveError
 from lightcurve.core.files import file_state, json_text, write_text
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import Entry, Inventory
+from lightcurve.frames.entries import Entry
+from lightcurve.frames.inventory import Inventory
 from lightcurve.frames.planes import stored_in
 from lightcurve.night.frame_table import write_frames_table
 from lightcurve.night.lights import label_files

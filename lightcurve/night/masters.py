@@ -18,7 +18,8 @@ from lightcurve.core.errors import LightcurveError
 from lightcurve.core.files import digest, file_state, write_text
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import Entry, Inventory
+from lightcurve.frames.entries import Entry
+from lightcurve.frames.inventory import Inventory
 from lightcurve.frames.planes import stored_in
 
 __all__ = ["make_masters"]

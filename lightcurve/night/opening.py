@@ -12,7 +12,8 @@ from statistics import median
 
 from lightcurve.core.data import FrameKind, Site
 from lightcurve.core.times import sun_altitude_deg
-from lightcurve.frames.inventory import Entry, Inventory
+from lightcurve.frames.entries import Entry
+from lightcurve.frames.inventory import Inventory
 from lightcurve.night.lights import in_time
 from lightcurve.setup.target import Target, at_night
 

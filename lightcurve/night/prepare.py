@@ -23,7 +23,8 @@ from lightcurve.core.errors import InputError, LightcurveError, SolveError
 from lightcurve.core.progress import Progress, each_once, silent
 from lightcurve.core.settings import Settings
 from lightcurve.curve.plan import plan_stars
-from lightcurve.frames.inventory import Entry, Inventory
+from lightcurve.frames.entries import Entry
+from lightcurve.frames.inventory import Inventory
 from lightcurve.night.binned import choose_shrink
 from lightcurve.night.lights import choose_lights
 from lightcurve.night.masters import make_masters

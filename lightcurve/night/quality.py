@@ -22,7 +22,8 @@ from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.registry import did_you_mean
 from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import csv_text
-from lightcurve.frames.inventory import Entry, Inventory, take_inventory
+from lightcurve.frames.entries import Entry
+from lightcurve.frames.inventory import Inventory, take_inventory
 from lightcurve.frames.read import read_frame
 from lightcurve.night.grouping import FrameSet
 from lightcurve.night.lights import choose_lights

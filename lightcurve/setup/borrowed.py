@@ -12,7 +12,7 @@ from lightcurve.core.data import Solution
 from lightcurve.core.errors import LightcurveError, RegistrationError, SolveError
 from lightcurve.core.guard import guard_frame
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import Entry
+from lightcurve.frames.entries import Entry
 from lightcurve.frames.read import read_frame
 from lightcurve.setup.colour import split
 from lightcurve.setup.solving import Sample, request_for, solve_frame, spread

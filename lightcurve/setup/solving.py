@@ -22,7 +22,7 @@ from lightcurve.core.errors import InputError, LightcurveError, SolveError, Unso
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.settings import Settings, SolveSettings
 from lightcurve.frames.cards import parse_cards
-from lightcurve.frames.inventory import Entry
+from lightcurve.frames.entries import Entry
 from lightcurve.frames.pointing import claimed_scales
 from lightcurve.frames.read import read_frame
 from lightcurve.setup.camera import CameraValues

@@ -15,7 +15,7 @@ from lightcurve.core.data import Exposure, Overhead, Site
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.times import altitude_deg, sidereal_deg, sun_altitude_deg
-from lightcurve.frames.inventory import Entry
+from lightcurve.frames.entries import Entry
 from lightcurve.setup.target import Target
 
 __all__ = ["CLOCK_SLACK_S", "SUNSET_DEG", "leave_out_impossible", "time_fault"]

@@ -16,7 +16,7 @@ from lightcurve.core.flags import PixelFlag
 from lightcurve.core.guard import guard_frame
 from lightcurve.core.progress import Progress
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import Entry
+from lightcurve.frames.entries import Entry
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.background import measure_background
 from lightcurve.phot.trails import find_trails

@@ -22,7 +22,7 @@ from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import read_text, read_toml, write_whole
 from lightcurve.core.settings import make_settings, read_settings
 from lightcurve.core.table_text import read_text as read_table_text
-from lightcurve.frames.inventory import read_manifest
+from lightcurve.frames.manifest import read_manifest
 from lightcurve.image.write import write_fits, write_zip
 from lightcurve.simulate.sky import read_star_list
 from lightcurve.transit.ephemeris import read_planet

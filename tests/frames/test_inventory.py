@@ -12,8 +12,9 @@ from astropy.io import fits
 from lightcurve.core.columns import FRAMES
 from lightcurve.core.errors import HeaderError, InputError
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import Inventory, read_manifest, take_inventory
+from lightcurve.frames.inventory import Inventory, take_inventory
 from lightcurve.frames.kinds import kind_by_content
+from lightcurve.frames.manifest import read_manifest
 from lightcurve.night.lights import choose_lights
 from lightcurve.tables.columns import write_table
 

@@ -16,7 +16,8 @@ from lightcurve.core.errors import HeaderError, LightcurveError
 from lightcurve.core.progress import each_once, silent
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.core.times import sun_altitude_deg
-from lightcurve.frames.inventory import Entry, Inventory, take_inventory
+from lightcurve.frames.entries import Entry
+from lightcurve.frames.inventory import Inventory, take_inventory
 from lightcurve.night.opening import FEWEST, OPENING, has_opened, opening_of, why_unlike
 from lightcurve.night.prepare import prepare_night, settle_by
 from lightcurve.night.stock import take_stock

@@ -18,7 +18,8 @@ from lightcurve.core.data import Exposure, FrameKind, FrameStatus, Site
 from lightcurve.core.dates import iso_from_jd, jd_from_iso
 from lightcurve.core.errors import InputError, SolveError
 from lightcurve.core.settings import make_settings, read_settings
-from lightcurve.frames.inventory import Entry, Inventory, take_inventory
+from lightcurve.frames.entries import Entry
+from lightcurve.frames.inventory import Inventory, take_inventory
 from lightcurve.night.calibrate import calibrate_folder
 from lightcurve.night.grouping import FrameSet
 from lightcurve.night.measure_table import measure_folder

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from lightcurve.cli import INTERRUPTED, app, main
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings
-from lightcurve.frames import inventory as stock
+from lightcurve.frames import entries as stock
 from lightcurve.night import drawing, live_curve, page
 from lightcurve.night.nights import reduce_nights
 from lightcurve.night.watch import FolderLook, Watch, begin_watch, finish_watch, watch_folder

@@ -19,8 +19,8 @@ from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.core.times import sidereal_deg, sun_altitude_deg
 from lightcurve.frames.cards import parse_cards
+from lightcurve.frames.entries import Entry
 from lightcurve.frames.headers import normalise
-from lightcurve.frames.inventory import Entry
 from lightcurve.night.nights import plan_nights
 from lightcurve.setup.target import Target
 from lightcurve.setup.times import leave_out_impossible, time_fault

@@ -15,7 +15,7 @@ from dithered import stars_image
 from lightcurve.cli import app
 from lightcurve.core.errors import FrameError, InputError
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import OWN_CARD
+from lightcurve.frames.entries import OWN_CARD
 from lightcurve.stack.onto import resample_images, write_composite, write_line
 
 SETTINGS = Settings()
