@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -192,8 +193,8 @@ class _Sky:
 def _in_cells(image: np.ndarray) -> np.ndarray:
     """Average squares of pixels; rows and columns left over are left out."""
     ny, nx = (length // CELL_PX * CELL_PX for length in image.shape)
-    lines = image[0:ny:2, :nx] + image[1:ny:2, :nx]
-    return (lines[:, 0::2] + lines[:, 1::2]) / CELL_PX**2
+    lines = reduce(np.add, [image[k:ny:CELL_PX, :nx] for k in range(CELL_PX)])
+    return reduce(np.add, [lines[:, k::CELL_PX] for k in range(CELL_PX)]) / CELL_PX**2
 
 
 def _of_pixels(cells: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

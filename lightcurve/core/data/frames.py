@@ -278,8 +278,20 @@ class HeaderText:
         return self._made[0]
 
 
+class Headed:
+    """What has a header, as text or as astropy has it."""
+
+    __slots__ = ()
+    head: Header | HeaderText
+
+    @property
+    def header(self) -> Header:
+        """The header as astropy has it."""
+        return self.head.header() if isinstance(self.head, HeaderText) else self.head
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class RawFrame:
+class RawFrame(Headed):
     """One image as it was read; `lightcurve.calib.reduce` makes a `Frame` of it.
 
     Attributes
@@ -297,14 +309,9 @@ class RawFrame:
     path: Path
     history: tuple[str, ...] = ()
 
-    @property
-    def header(self) -> Header:
-        """The header as astropy has it."""
-        return self.head.header() if isinstance(self.head, HeaderText) else self.head
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
+class Frame(Headed):
     """One calibrated image: what stars are found on and measured on.
 
     Attributes
@@ -323,11 +330,6 @@ class Frame:
     head: Header | HeaderText
     path: Path
     history: tuple[str, ...] = ()
-
-    @property
-    def header(self) -> Header:
-        """The header as astropy has it."""
-        return self.head.header() if isinstance(self.head, HeaderText) else self.head
 
 
 @dataclass(frozen=True, slots=True, eq=False)
