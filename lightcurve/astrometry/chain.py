@@ -115,5 +115,6 @@ def solve(request: SolveRequest, settings: SolveSettings) -> Solution:
         try:
             return SOLVERS.get(name).solve(request, settings)
         except SolveError as error:
-            causes[name] = error
+            # Its traceback holds all that its callers have at hand, large frames among it.
+            causes[name] = error.with_traceback(None)
     raise UnsolvedError(causes, n_detected=len(request.stars))

@@ -39,7 +39,7 @@ from lightcurve.setup.borrowed import borrow_place
 from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.colour import describe_colour, settle_mosaic
 from lightcurve.setup.reference import rank_samples, why_poor
-from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one
+from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one, taken_out
 from lightcurve.setup.target import (
     Target,
     far_from_headers,
@@ -140,7 +140,8 @@ def settle_by(
     )
     frames, settings = settle_mosaic(read_samples(some, settings), settings)
     camera = settle_camera(frames, masters, settings)
-    samples = rank_samples(find_stars(frames, masters, camera, settings))
+    first = frames[0].exposure
+    samples = rank_samples(find_stars(taken_out(frames), masters, camera, settings))
     try:
         reference, solution = solve_one(samples, target, settings, elsewhere=given.elsewhere)
     except SolveError as error:
@@ -171,7 +172,7 @@ def settle_by(
         camera=camera,
         values=(
             *list_values(target, reference.frame.exposure, camera, solution, recipe),
-            *describe_colour(frames[0].exposure, settings),
+            *describe_colour(first, settings),
         ),
         picture=reference_picture(reference.frame.pixels),
     )
@@ -188,7 +189,7 @@ def why_not(scene: Scene, reference: Sample, lights: Sequence[Entry]) -> str:
         frames, _ = settle_mosaic(read_samples(lights, recipe.settings), recipe.settings)
     except InputError:  # none can be read: they have no say
         return ""
-    others = find_stars(frames, scene.masters, scene.camera, recipe.settings)
+    others = find_stars(taken_out(frames), scene.masters, scene.camera, recipe.settings)
     if why := why_poor(reference, others):
         return why
     mine = star_size(reference)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,6 +38,7 @@ __all__ = [
     "request_for",
     "solve_frame",
     "solve_one",
+    "taken_out",
 ]
 
 log = logging.getLogger(__name__)
@@ -177,8 +178,14 @@ def spread(lights: Sequence[Entry]) -> list[Entry]:
     return [lights[place] for place in sorted(places, key=lambda k: abs(k - n / 2))]
 
 
+def taken_out(frames: list[RawFrame]) -> Iterator[RawFrame]:
+    """Give the frames of a list in order and take each out: large ones need not stay in memory."""
+    while frames:
+        yield frames.pop(0)
+
+
 def find_stars(
-    frames: Sequence[RawFrame], masters: Masters | None, camera: CameraValues, settings: Settings
+    frames: Iterable[RawFrame], masters: Masters | None, camera: CameraValues, settings: Settings
 ) -> list[Sample]:
     """Calibrate the sample frames and detect their stars."""
     samples = []
@@ -216,7 +223,7 @@ def solve_one(
         except UnsolvedError as error:
             cause = tuple((solver, one.why) for solver, one in error.causes.items())
             names = failures.setdefault(cause, [])
-            errors.append(error)
+            errors.append(error.with_traceback(None))  # which would hold all these samples
             names.append(sample.frame.path.name)
             if len(names) == 1:
                 log.info("%s: %s", names[0], error)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from scipy.signal import fftconvolve
 from typer.testing import CliRunner
 
-from lightcurve.astrometry.chain import SOLVERS, Solver
+from lightcurve.astrometry.chain import SOLVERS, Solver, solve
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.astrometry.wcs import wcs_header
 from lightcurve.cli import app
@@ -119,6 +122,32 @@ def test_a_header_that_nothing_confirms_is_the_last_resort(
         assert ("; local: " in found.detail) == ("local" in solvers)
     # With known stars it is refuted at once.
     assert solve_frame(request, settings).solver == "local"
+
+
+def test_a_solver_that_failed_keeps_no_frame_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(request: SolveRequest, settings: SolveSettings) -> Solution:
+        raise SolveError("no", n_detected=len(request.stars))
+
+    answer = Solution.__new__(Solution)
+    monkeypatch.setitem(SOLVERS.entries, "local", replace(SOLVERS.get("local"), solve=refuse))
+    monkeypatch.setitem(
+        SOLVERS.entries, "nova", replace(SOLVERS.get("nova"), solve=lambda *_: answer)
+    )
+    none = np.zeros(0)
+    stars = Detections(none, none, none, none, none, 0.0, 1.0)
+
+    def attempt() -> weakref.ref:
+        pixels = np.zeros((50, 60), np.float32)
+        request = SolveRequest(stars, pixels.shape, fits.Header(), Path("a.fits"))
+        wanted = SolveSettings(solvers=("local", "nova"))
+        assert solve(request, wanted) is answer
+        return weakref.ref(pixels)
+
+    gc.disable()  # it looks for rings of objects only after many were made, however large
+    try:
+        assert attempt()() is None
+    finally:
+        gc.enable()
 
 
 def test_named_first_a_server_is_asked_first(
