@@ -17,6 +17,7 @@ from lightcurve.core.robust import image_median, known_median, medians, robust_s
 __all__ = ["mark_cosmic_rays"]
 
 TILE = 32
+STRIP = 64  # rows that are looked at together: what is made of them stays cached
 WINDOW = 11  # columns
 CORNERS = tuple((slice(j, None, 2), slice(i, None, 2)) for j in (0, 1) for i in (0, 1))
 _COLUMN_SAMPLES = 1000
@@ -106,20 +107,29 @@ def hot_pixels(
     surroundings. dark: (ny, nx) ADU, best with its bias: a pixel that always reads the same has no
     dark current; among: the darks, from which telegraph noise and stuck pixels are told.
     """
-    level = tile_median(dark)
-    excess = dark - level
-    # A gentle slope beside the glow of an amplifier is below its tile's median, and not cold.
-    cold = np.maximum(excess, dark - np.float32(image_median(dark))) < -n_sigma * np.sqrt(
-        noise.variance
-    )
-    bad = cold | (excess > noise.largest_excess(n_sigma))
-    if among is None:
-        return bad
+    level, usual = tile_median(dark), np.float32(image_median(dark))
+    coldest, hottest = -n_sigma * np.sqrt(noise.variance), noise.largest_excess(n_sigma)
+    bad = np.empty(dark.shape, bool)
+    for start in range(0, len(dark), STRIP):
+        rows = slice(start, start + STRIP)
+        excess = dark[rows] - level[rows]
+        # A gentle slope beside the glow of an amplifier is below its tile's median, and not cold.
+        cold = np.maximum(excess, dark[rows] - usual) < coldest
+        bad[rows] = cold | (excess > hottest)
+        if among is not None:
+            bad[rows] |= _restless(among, rows, excess, noise, n_sigma)
+    return bad
+
+
+def _restless(
+    among: Combined, rows: slice, excess: np.ndarray, noise: PixelNoise, n_sigma: float
+) -> np.ndarray:
+    """Tell pixels of some rows of darks that scatter beyond their noise, or that are stuck."""
     shot = np.maximum(excess, 0) * noise.scale / noise.gain_e_per_adu
-    restless = (among.spread * noise.scale) ** 2 > n_sigma**2 * (noise.variance + shot)
+    restless = (among.spread[rows] * noise.scale) ** 2 > n_sigma**2 * (noise.variance + shot)
     n = len(among.paths)
-    stuck = (n > 2) & (among.n_used == n) & (among.std == 0) & (shot > STUCK_SHOT_NOISE**2)
-    return bad | restless | stuck
+    every = (n > 2) & (among.n_used[rows] == n) & (among.std[rows] == 0)
+    return restless | (every & (shot > STUCK_SHOT_NOISE**2))
 
 
 def dead_pixels(flat: np.ndarray, *, least: float = 0.5) -> np.ndarray:

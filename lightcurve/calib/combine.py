@@ -308,10 +308,12 @@ class Combined:
     paths: tuple[Path, ...]  # the exposures, in the order given
     # (n,), median of each exposure after subtraction, where `scale` asked for it; else empty
     levels: np.ndarray
+    # of each exposure the pixels left out, as sorted indices into all of them; empty where none are
+    without: tuple[np.ndarray, ...] = ()
 
     def parts(self) -> Parts:
-        """Copy the image and what goes with it."""
-        return self.image.copy(), self.std.copy(), self.n_used.copy(), self.spread.copy()
+        """Give the image and what goes with it, as they are."""
+        return self.image, self.std, self.n_used, self.spread
 
 
 def combine(
@@ -334,7 +336,8 @@ def combine(
     million pixels on a regular grid).
     subtract: images to take off, each with its factor or one for each exposure.
     without: of each exposure the pixels left out, as sorted indices into all of them.
-    before: the same exposures combined with nothing left out: only rows of such pixels are anew.
+    before: the same exposures combined, with other pixels left out or none: it is changed into what
+        is returned, and only rows of pixels left out then or now are made anew.
     linear: terms of the polynomial that makes what is left linear.
     memory_mb: for the rows in memory; the result needs 10 bytes a pixel besides.
 
@@ -367,14 +370,16 @@ def combine(
         floor = 0.5 * max(s.step * abs(f) for s, f in zip(sources, factors, strict=True))
         floor = max(floor, _typical_scatter(sources, terms, factors))
         mean = partial(clipped_mean, clip_sigma=clip_sigma, floor=floor, method=method)
-        anew = np.arange(shape[0]) if before is None else _rows_of(without, shape[1])
+        anew = np.arange(shape[0])
+        if before is not None:
+            anew = _rows_of((*before.without, *without), shape[1])
         spans = _spans(anew, min(most, shape[0]))
         blocks = _blocks(sources, terms, factors, spans, without)
         parts = _empty_parts(shape) if before is None else before.parts()
         image, std, n_used, spread = parts
         for rows, block in progress(blocks, "Combining exposures", len(spans)):
             mean(block, out=(image[rows], std[rows], n_used[rows], spread[rows]))
-    return Combined(*parts, paths=paths, levels=levels)
+    return Combined(*parts, paths=paths, levels=levels, without=tuple(without))
 
 
 def _common_shape(sources: Sequence[RowSource]) -> tuple[int, int]:

@@ -67,8 +67,9 @@ def combine_flats(
         if not any(one.size for one in stars):
             break
         without = stacker.combined(
-            FrameKind.FLAT, flats, subtract=terms, scale="median", without=stars, before=combined
-        )
+            FrameKind.FLAT, flats, subtract=terms, scale="median", without=stars,
+            before=sky.combined,
+        )  # fmt: skip
         sky = sky if without is None else replace(sky, combined=without)
     if seen := sum(one.size > 0 for one in stars):
         share = sum(map(len, stars)) / len(stars) / combined.image.size
@@ -265,12 +266,24 @@ def _spots(image: np.ndarray) -> tuple[int, int]:
     """Count the spots of a master, as wide as stars, that are brighter, and that are darker."""
     from scipy.ndimage import label
 
-    whole = np.isfinite(image) & (image > LEAST_RESPONSE)
-    even = _without_single(np.where(whole, image, np.float32(1)) - np.float32(1))
     edge = AROUND // 2  # whose surroundings are not all there
-    above = _standing_out(_in_cells(even))[edge:-edge, edge:-edge]
+    above = _standing_out(_cells_without_single(image))[edge:-edge, edge:-edge]
     bright, dark = (label(side > STAR_SIGMA)[1] for side in (above, -above))
     return bright, dark
+
+
+def _cells_without_single(image: np.ndarray) -> np.ndarray:
+    """Average cells of a master less 1, single pixels left out; 0 where it has no response."""
+    ny, nx = image.shape
+    cells = np.empty((ny // CELL_PX, nx // CELL_PX), np.float32)
+    for start in range(0, len(cells) * CELL_PX, STRIP):
+        stop = min(start + STRIP, len(cells) * CELL_PX)
+        above = max(start - 1, 0)  # a row more on either side, for the medians
+        rows = image[above : stop + 1]
+        whole = np.isfinite(rows) & (rows > LEAST_RESPONSE)
+        even = _without_single(np.where(whole, rows, np.float32(1)) - np.float32(1))
+        cells[start // CELL_PX : stop // CELL_PX] = _in_cells(even[start - above : stop - above])
+    return cells
 
 
 def _without_single(image: np.ndarray) -> np.ndarray:

@@ -89,10 +89,9 @@ def build_masters(
     master_bias = stacker.mean(FrameKind.BIAS, groups[FrameKind.BIAS])
     darks = _combine_darks(groups[FrameKind.DARK], master_bias, light, settings, stacker)
     _refuse_calibrated(light, light_frames, darks.floor(master_bias), settings, notes)
-    combined_flat = combine_flats(
-        groups, stacker, master_bias, darks.without_bias, darks.seconds, light
+    master_flat = _image_of(
+        combine_flats(groups, stacker, master_bias, darks.without_bias, darks.seconds, light)
     )
-    master_flat = None if combined_flat is None else combined_flat.image
     noise = _noise(groups, light, light_frames, notes)
     gain, n_sigma = _gain(light, noise), settings.hot_pixel_sigma
     hot = dead = None
@@ -122,6 +121,11 @@ def build_masters(
         inputs=stacker.inputs,
         of=_setups(stacker.groups, biased_dark=darks.biased),
     )
+
+
+def _image_of(combined: Combined | None) -> np.ndarray | None:
+    """Take the image alone: what goes with it, twice as large, need not stay in memory."""
+    return None if combined is None else combined.image
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -62,7 +62,8 @@ class Stacker:
     ) -> Combined | None:
         """Clipped mean of a group with its scatter; None when it is empty.
 
-        without: of each frame the pixels left out; before: with none left out; of that it is told.
+        without: of each frame the pixels left out, of which nothing is told; before: as `combine`
+        takes it, which changes it.
         """
         if not group:
             return None

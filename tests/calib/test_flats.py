@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from lightcurve.calib.combine import Combined
 from lightcurve.calib.flats import (
+    _cells_without_single,
     _in_cells,
     _of_pixels,
     _without_single,
@@ -128,6 +129,15 @@ def test_no_single_pixel_column_or_row_makes_a_spot() -> None:
     even = _without_single(image)[1:-1, 1:-1]
     assert np.unique(even).tolist() == [0.0, 3.0]
     assert np.count_nonzero(even) == 15
+
+
+@pytest.mark.parametrize("shape", [(300, 41), (257, 40), (128, 9), (129, 8), (2, 6), (1, 5)])
+def test_strips_give_the_cells_of_the_whole(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(6).normal(1, 0.1, shape).astype(np.float32)
+    image[:, 3], image[0, 0] = np.nan, 0.01
+    whole = np.isfinite(image) & (image > 0.05)
+    plain = _in_cells(_without_single(np.where(whole, image, np.float32(1)) - np.float32(1)))
+    np.testing.assert_array_equal(_cells_without_single(image), plain)
 
 
 def test_stars_that_stand_still_are_told(tmp_path: Path) -> None:
