@@ -20,7 +20,7 @@ from lightcurve.night.fit_products import predicted_events
 from lightcurve.night.keep import read_night
 from lightcurve.night.reduced import KEPT, Night
 from lightcurve.report.html import as_printed, in_words
-from lightcurve.report.style import WHOLE
+from lightcurve.report.layout import WHOLE
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_folder import aligned_model, read_fit_json, read_record
 from lightcurve.tables.run_tables import read_lightcurve, read_model, read_neighbours

@@ -9,6 +9,7 @@ __all__ = [
     "html",
     "image_maps",
     "image_plots",
+    "layout",
     "light_curve",
     "moving_plots",
     "night",

@@ -28,7 +28,8 @@ from lightcurve.report import fit as residuals
 from lightcurve.report import night as growth
 from lightcurve.report import night as masters
 from lightcurve.report.image_plots import save_magnitudes
-from lightcurve.report.style import WHOLE, robust_limits, wrapped
+from lightcurve.report.layout import WHOLE, wrapped
+from lightcurve.report.style import robust_limits
 from sim_cube import CubeTruth, simulate_cube
 
 PNG = b"\x89PNG"

@@ -13,6 +13,7 @@ from lightcurve.core.data import Finding
 from lightcurve.core.errors import InputError
 from lightcurve.night.figures import FIGURES
 from lightcurve.report.field import save_field
+from lightcurve.report.layout import WHOLE
 from lightcurve.report.night import (
     save_growth,
     save_masters,
@@ -20,7 +21,7 @@ from lightcurve.report.night import (
     star_profile,
 )
 from lightcurve.report.stars import save_noise
-from lightcurve.report.style import STYLES, WHOLE, Look, wearing
+from lightcurve.report.style import STYLES, Look, wearing
 from overlaps import overlaps
 from sim_cube import CubeTruth, simulate_cube
 from sim_finished import finished
