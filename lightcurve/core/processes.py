@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -26,8 +27,8 @@ from typing import Any, TypeVar
 from lightcurve.core.garbage import keep_loaded
 
 __all__ = [
-    "DIED", "FORKS", "LOADED", "divide", "ready_with", "spread", "surviving", "usable", "warm",
-    "warm_beside", "warm_to_draw",
+    "DIED", "FORKS", "LOADED", "divide", "load_meanwhile", "ready_with", "spread", "surviving",
+    "usable", "warm", "warm_beside", "warm_to_draw",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -215,6 +216,11 @@ def warm_to_draw(*modules: str) -> None:
     Heard the first time alone, as `warm`.
     """
     warm_beside(*DRAWING, *modules)
+
+
+def load_meanwhile(*modules: str) -> None:
+    """Begin to load modules in this process, which is about to wait for others."""
+    threading.Thread(target=lambda: [*map(import_module, modules)], daemon=True).start()
 
 
 def ready_with(module: str, wanted: int | None = None) -> int:

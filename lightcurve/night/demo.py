@@ -6,9 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import Planet, Products
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml, write_text
+from lightcurve.core.processes import load_meanwhile
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import make_settings
 from lightcurve.night.story import reduce_night
@@ -78,7 +77,7 @@ def run_demo(
     planet = demo_planet(night, target)
     check_folder(folder, planet)
     write_planet(folder / PLANET_FILE, planet)
-    Thread(target=lambda: [*map(import_module, NEXT)], daemon=True).start()
+    load_meanwhile(*NEXT)
     simulate_night(
         folder / "night", night, camera, field, target, lambda jd: transit_of(planet, night, jd),
         n_bias=DEMO_CALIBRATIONS, n_dark=DEMO_CALIBRATIONS, n_flat=DEMO_CALIBRATIONS,

@@ -18,7 +18,7 @@ from lightcurve.core.algebra import one_thread
 from lightcurve.core.data import FrameResult, FrameStatus
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.files import file_state
-from lightcurve.core.processes import DIED, ready_with, surviving, usable, warm
+from lightcurve.core.processes import DIED, load_meanwhile, ready_with, surviving, usable, warm
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.planes import stored_in
@@ -36,6 +36,8 @@ FRAMES_PER_TASK = 4  # of a cluster, of whose workers nobody knows how many ther
 # large one its bytes; both were measured on one core of a middling machine.
 SECONDS_PER_WORKER, SECONDS_PER_FORK = 1.5, 0.4
 SECONDS_PER_FRAME, SECONDS_PER_BYTE = 0.012, 1.2e-9
+# What the story loads next, a third of a second: while other processes measure it only waits.
+NEXT = ("scipy.interpolate", "jinja2", "PIL.Image")
 CLUSTER_TIMEOUT_S = 15.0
 Work = tuple[tuple[Path, ...], ...]  # tasks of a few frames
 Done = Iterator[tuple[Path, FrameResult]]
@@ -110,6 +112,7 @@ def _open(paths: Sequence[Path], recipe: Recipe) -> Iterator[Done]:
             yield _on_cluster(paths, recipe, client)
     elif (workers := _count(paths, settings)) > 1:
         log.info("%d processes measure", workers)
+        load_meanwhile(*NEXT)
         yield _in_pool(paths, recipe, workers)
     else:
         yield zip(paths, measure_side_by_side(paths, recipe), strict=True)
