@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -107,7 +108,7 @@ class Drawing:
         self, folder: Path, wanted: Figures = Figures.ALL, workers: int | None = None
     ) -> None:
         self._folder, self._among = folder, AMONG[wanted]
-        self._meanwhile = folder.with_name(f".{folder.name}")
+        self._meanwhile: Path | None = None
         self._processes = ready_with(__name__, workers)
         self._threads = ThreadPoolExecutor(2, "drawing")  # which wait for the processes
         self._jobs: list[Future[dict[str, Path]]] = []
@@ -122,7 +123,8 @@ class Drawing:
         """Wait for what was begun, but not where somebody waits for the program to end."""
         told_to_end = kind is not None and not issubclass(kind, Exception)
         self._threads.shutdown(wait=not told_to_end, cancel_futures=True)
-        shutil.rmtree(self._meanwhile, ignore_errors=True)
+        if self._meanwhile is not None:
+            shutil.rmtree(self._meanwhile, ignore_errors=True)
 
     def begin(self, finished: Finished, *, early: bool = False) -> None:
         """Let processes draw what was not begun before.
@@ -137,6 +139,10 @@ class Drawing:
         if self._processes < 2 or not names:
             return
         self._begun.update(names)
+        if self._meanwhile is None:  # one of its own: whatever else lies there stays
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            beside = f".{self._folder.name}-"
+            self._meanwhile = Path(tempfile.mkdtemp(prefix=beside, dir=self._folder.parent))
         if finished.night is not None:  # no figure shows single frames, which are most of it
             finished = replace(finished, night=replace(finished.night, results=()))
         job = self._threads.submit(
@@ -159,8 +165,9 @@ class Drawing:
         """
         self.begin(finished)
         paths: dict[str, Path] = {}
+        drawn = self._meanwhile or self._folder
         for name in progress(self._names(), "Drawing", len(self._begun)):
-            paths[name] = self._put_in_place(name)
+            paths[name] = self._put_in_place(name, drawn)
             each(paths[name])
         for job in self._jobs:
             job.result()  # tells what went wrong
@@ -179,9 +186,9 @@ class Drawing:
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.png"
 
-    def _put_in_place(self, name: str) -> Path:
+    def _put_in_place(self, name: str, drawn: Path) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
-        return (self._meanwhile / f"{name}.png").replace(self._file(name))
+        return (drawn / f"{name}.png").replace(self._file(name))
 
     def _names(self) -> Iterator[str]:
         """Give the names of figures as they are drawn, until all jobs have ended."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lightcurve.core.data import Choice, LightCurve, Measurements, StarPlan, Style
-from lightcurve.core.errors import FitError, InputError
+from lightcurve.core.errors import LightcurveError
 from lightcurve.core.settings import Settings
 from lightcurve.curve.form import Search, prepare_search
 from lightcurve.curve.noise import FieldNoise, measure_field_noise, with_noise
@@ -72,7 +72,7 @@ class LiveCurve:
         self._chosen_at = len(measurements.file)  # not tried again with the same frames
         try:
             self._choose(measurements, scene, target)
-        except (FitError, InputError) as error:
+        except LightcurveError as error:
             log.info("stars and aperture stay: %s", error)
             return False
         return True

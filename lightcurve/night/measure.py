@@ -96,13 +96,18 @@ def measure_side_by_side(paths: Sequence[Path], recipe: Recipe) -> Iterator[Fram
     While a step is done to some small frames, what it needs of the program stays at hand in the
     processor; from frame to frame it is forgotten.
     """
-    n = recipe.shape[0] * recipe.shape[1]
-    few = min(max(PIXELS_TOGETHER // n, 1), MOST_TOGETHER)
+    few = together(recipe)
     for k in range(0, len(paths), few):
         some = paths[k : k + few]
         with warnings_to_file():
             results = in_turn([_steps(path, recipe, slot) for slot, path in enumerate(some)])
         yield from results
+
+
+def together(recipe: Recipe) -> int:
+    """Count the frames that are measured side by side: of large ones each is alone."""
+    pixels = recipe.shape[0] * recipe.shape[1]
+    return min(max(PIXELS_TOGETHER // pixels, 1), MOST_TOGETHER)
 
 
 def in_turn(works: Sequence[Generator[None, None, T]]) -> list[T]:

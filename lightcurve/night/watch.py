@@ -216,6 +216,7 @@ def watch_folder(
         look = watch.look()
         yield look
         if any(one.behind for one in look.nights):
+            watch.renew()
             continue
         if look.quiet_s > idle_s and (look.nights or not idle_s):
             return

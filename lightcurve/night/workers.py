@@ -23,7 +23,7 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.planes import stored_in
 from lightcurve.night.lights import label_files
-from lightcurve.night.measure import MOST_TOGETHER, measure_side_by_side
+from lightcurve.night.measure import measure_side_by_side, together
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.store import RunStore
 
@@ -142,14 +142,15 @@ def worth(paths: Sequence[Path]) -> int:
     return max(1, min(usable(), int(seconds / each)))
 
 
-def _tasks(paths: Sequence[Path], workers: int) -> Work:
+def _tasks(paths: Sequence[Path], workers: int, most: int) -> Work:
     """Take as many frames at a time as are measured side by side, and ever fewer towards the end.
 
     A task is at most half of what is left for each process: then none waits long for another.
+    most: frames of a task, which are kept once all of it is done.
     """
     tasks, left = [], list(paths)
     while left:
-        n = min(max(len(left) // (2 * workers), 1), MOST_TOGETHER)
+        n = min(max(len(left) // (2 * workers), 1), most)
         tasks.append(tuple(left[:n]))
         left = left[n:]
     return tuple(tasks)
@@ -180,7 +181,8 @@ def _in_pool(
     paths: Sequence[Path], recipe: Recipe, workers: int, measure: Measure = measure_frames
 ) -> Done:
     """Measure in processes of this machine; one that dies costs at most the frame it died of."""
-    for path, result in surviving(_tasks(paths, workers), _Measured(measure, recipe), workers):
+    tasks = _tasks(paths, workers, together(recipe))
+    for path, result in surviving(tasks, _Measured(measure, recipe), workers):
         failed = FrameResult(path.name, FrameStatus.FAILED, DIED, why=Why.DIED)
         yield path, failed if result is None else result
 

@@ -129,6 +129,16 @@ def test_a_run_that_fails_meanwhile_leaves_the_figures_of_the_one_before(
     assert told is KeyboardInterrupt or list(tmp_path.iterdir()) == [figures]
 
 
+def test_what_lies_beside_the_figures_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(drawing, "ready_with", lambda *_: 2)
+    (tmp_path / ".figures").mkdir()
+    (tmp_path / ".figures" / "mine.txt").write_text("mine")
+    with Drawing(tmp_path / "figures") as beside:
+        beside.begin(finished(n=40, stars=2), early=True)
+    assert (tmp_path / ".figures" / "mine.txt").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == [".figures"]
+
+
 def drawn_of(do, drawn):
     def draw(name):
         do.folder.mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from lightcurve.core.settings import make_settings
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.night import workers
 from lightcurve.night.lights import label_files
-from lightcurve.night.measure import in_turn, measure_frame, measure_side_by_side
+from lightcurve.night.measure import in_turn, measure_frame, measure_side_by_side, together
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.register_or_solve import place_frame
@@ -174,7 +175,7 @@ def test_processes_are_started_where_they_are_worth_it(tmp_path: Path, monkeypat
 )
 def test_tasks_hold_every_frame_once_and_end_singly(n: int, workers_: int) -> None:
     paths = [Path(str(k)) for k in range(n)]
-    tasks = workers._tasks(paths, workers_)
+    tasks = workers._tasks(paths, workers_, 12)
     assert [path for task in tasks for path in task] == paths
     sizes = [len(task) for task in tasks]
     assert sizes == sorted(sizes, reverse=True)
@@ -184,6 +185,14 @@ def test_tasks_hold_every_frame_once_and_end_singly(n: int, workers_: int) -> No
     assert all(
         size == 1 or size * workers_ <= rest / 2 for size, rest in zip(sizes, left, strict=True)
     )
+
+
+def test_a_large_frame_is_a_task_of_its_own() -> None:
+    """A run that is stopped, or a process that dies, costs no more than it."""
+    large, small = (Mock(shape=shape) for shape in ((4096, 4096), (500, 650)))
+    paths = [Path(str(k)) for k in range(100)]
+    assert {len(task) for task in workers._tasks(paths, 2, together(large))} == {1}
+    assert len(workers._tasks(paths, 2, together(small))[0]) == 12
 
 
 def test_groups_hold_every_frame_once() -> None:
