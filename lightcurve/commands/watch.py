@@ -60,7 +60,7 @@ def watch(
         try:
             _show(looks, pages, folder, json=json)
         except (KeyboardInterrupt, Stopped):
-            _stopped(watched)
+            _stopped(watched, json=json)
             raise typer.Exit(STOP.status or INTERRUPTED) from None
         runs = finish_watch(watched, progress=bar)
         pages.end()
@@ -106,7 +106,13 @@ def _show(looks: Iterator[FolderLook], pages: LivePages, folder: Path, *, json: 
             pages.write(look.nights, several)
 
 
-def _stopped(watched: Watch) -> None:
+def _stopped(watched: Watch, *, json: bool) -> None:
     """Write what there is, and say where; who ends the program says how to go on."""
     watched.close()
-    say(f"tables of what there is are in {watched.out}; with --idle 0 fit, figures and page follow")
+    told = (
+        f"tables of what there is are in {watched.out}; with --idle 0 fit, figures and page follow"
+    )
+    if json:  # a script reads the other stream
+        sys.stderr.write(told + "\n")
+    else:
+        say(told)

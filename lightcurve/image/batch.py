@@ -136,6 +136,8 @@ def measure_sequence(
 
     with open_log(out):
         kept = recall_rows(keep)
+        if keep.exists():  # what is measured again is not to be kept twice
+            write_text(keep, "".join(_line(state, one) for state, one in kept.items()))
         # Before anything is measured: a frame that changes meanwhile is one that has changed.
         states = _states(paths, quick)
         to_come = [file for file, state in states.items() if state not in kept]
@@ -281,16 +283,19 @@ def keep_row(path: Path, state: str, kept: Kept) -> None:
 
     state: by `lightcurve.image.folder.state_of`. Raises InputError when it cannot be written.
     """
-    told = {"state": state, "sight": kept.sight, "row": kept.row}
     try:
         with path.open("a+b") as file:
             file.seek(max(file.seek(0, SEEK_END) - 1, 0))
             # A line that was cut off must not take this one with it.
             begin = "\n" if file.read(1) not in {b"", b"\n"} else ""
-            file.write((begin + json_text(told)).encode())
+            file.write((begin + _line(state, kept)).encode())
     except OSError as error:
         msg = f"{path}: cannot be written: {error.strerror}; is the disk full? try another --out"
         raise InputError(msg) from error
+
+
+def _line(state: str, kept: Kept) -> str:
+    return json_text({"state": state, "sight": kept.sight, "row": kept.row})
 
 
 def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:

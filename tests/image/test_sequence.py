@@ -157,6 +157,7 @@ def test_rows_are_written_as_they_come_while_a_service_fails_and_measured_again(
     monkeypatch.setattr(workers, "warm", lambda *_: None)
     rows = measure_sequence(frames[1:3], settings, tmp_path)
     assert "taken from" not in (tmp_path / "run.log").read_text()
+    assert len(kept.read_text().splitlines()) == 2  # not those of before as well
     assert told(rows) == told(measure_sequence(frames[1:3], settings, tmp_path / "at once"))
 
 

@@ -14,6 +14,7 @@ from astropy.io import fits
 from typer.testing import CliRunner
 
 from lightcurve.cli import INTERRUPTED, app, main
+from lightcurve.commands.watch import _stopped
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames import entries as stock
@@ -269,6 +270,15 @@ def test_ctrl_c_writes_what_there_is(
     assert answer.exit_code == 130
     assert len((out / "lightcurve.csv").read_text().splitlines()) == 18
     assert "--idle 0" in answer.stdout
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_what_a_script_reads_has_no_words_in_it(
+    json: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _stopped(Mock(out=tmp_path), json=json)
+    told = capsys.readouterr()
+    assert ("--idle 0" in told.out, "--idle 0" in told.err) == (not json, json)
 
 
 def test_an_address_is_of_a_port(tmp_path: Path) -> None:
